@@ -66,12 +66,12 @@ const (
 	opEither    // an object in place or a reference to one
 	opList
 	opMap
-	opChoice   // first alternative whose JSON kind fits
-	opSchema   // Schema Object of the document's own dialect, or boolean, or $ref
-	opPayload  // Multi Format Schema Object, or a schema as opSchema
-	opRaw2     // 2.x payload: its dialect stands beside it in schemaFormat
-	opBinding  // the binding of the protocol that the entry is named after
-	opPointer  // a JSON Pointer as string, or a Reference Object, to an object
+	opChoice  // first alternative whose JSON kind fits
+	opSchema  // Schema Object of the document's own dialect, or boolean, or $ref
+	opPayload // Multi Format Schema Object, or a schema as opSchema
+	opRaw2    // 2.x payload: its dialect stands beside it in schemaFormat
+	opBinding // the binding of the protocol that the entry is named after
+	opPointer // a JSON Pointer as string, or a Reference Object, to an object
 )
 
 // Type is what a field's value may be. Types are immutable.

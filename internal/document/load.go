@@ -75,6 +75,8 @@ type Document struct {
 	visits  []Visit
 	schemas []SchemaVisit
 	byKind  map[*Object][]*syntax.Node
+	// effective holds what traits make of the objects that have some.
+	effective map[*syntax.Node]*syntax.Node
 }
 
 // file is one file that has been read.
@@ -139,6 +141,7 @@ func Load(ctx context.Context, name string, o Options) (*Document, []diag.Diagno
 	for _, v := range d.visits {
 		d.byKind[v.Object] = append(d.byKind[v.Object], v.Node)
 	}
+	d.applyTraits()
 	d.ctx, d.late = nil, nil
 	return d, diag.Sort(found), nil
 }

@@ -309,3 +309,19 @@ func Merge(target, patch *Node) *Node {
 	}
 	return Synthetic(like, Mapping, items)
 }
+
+// Int returns the value of an integer node that fits an int, 0 for anything
+// else.
+func (n *Node) Int() int {
+	if n == nil || n.Kind != Number {
+		return 0
+	}
+	i, err := strconv.Atoi(n.Value)
+	if err != nil {
+		if f, err := strconv.ParseFloat(n.Value, 64); err == nil && f == float64(int(f)) {
+			return int(f)
+		}
+		return 0
+	}
+	return i
+}
