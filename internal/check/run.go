@@ -1,0 +1,26 @@
+package check
+
+import (
+	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/internal/syntax"
+)
+
+// Run applies every rule to a contract and returns what reading it found and
+// what the rules found, sorted, with the severities and ignores of s applied.
+func Run(c *contract.Contract, reading []diag.Diagnostic, o Options, s Settings) []diag.Diagnostic {
+	found := append([]diag.Diagnostic(nil), reading...)
+	if c.Document().Root.Is(syntax.Mapping) && c.Document().Version.Major != 0 {
+		for _, r := range Table() {
+			if r.Check == nil || s.off(r.ID) {
+				continue
+			}
+			p := &Pass{Contract: c, Doc: c.Document(), Options: o, rule: r}
+			r.Check(p)
+			for _, d := range p.found {
+				found = append(found, *d)
+			}
+		}
+	}
+	return diag.Sort(s.apply(found, ignoresWritten(c.Document()), o.Now))
+}
