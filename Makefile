@@ -1,0 +1,24 @@
+.PHONY: check test goldens fuzz bench
+
+# What a change has to pass before it lands.
+check:
+	bash .ci/run
+
+test:
+	go test -race ./...
+
+# Rewrite every golden file from what the code does now; review the difference.
+goldens:
+	go test ./diag ./internal/... ./schema ./contract -run 'Golden|Example|Script|Readme' -update >/dev/null
+
+# A minute of each fuzz target; what is found is kept under testdata/fuzz.
+fuzz:
+	@for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			go test $$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime 60s -parallel 2 || exit 1; \
+		done; \
+	done
+
+# The figures of bench/README.md, on this machine.
+bench:
+	cd bench && ./run

@@ -1,0 +1,3 @@
+module github.com/treaty-events/treaty/bench
+
+go 1.26
