@@ -49,18 +49,18 @@ func googlepubsubBindings() *Protocol {
 // document this.
 func protobufDuration(s string) string {
 	const wrong = "is not a duration such as 86400s: seconds, with up to nine decimals, and an s"
-	digits, ok := strings.CutSuffix(s, "s")
+	seconds, ok := strings.CutSuffix(s, "s")
 	if !ok {
 		return wrong
 	}
-	whole, fraction, dotted := strings.Cut(strings.TrimPrefix(digits, "-"), ".")
-	if !decimal(whole) || dotted && (!decimal(fraction) || len(fraction) > 9) {
+	whole, fraction, dotted := strings.Cut(strings.TrimPrefix(seconds, "-"), ".")
+	if !digits(whole) || dotted && (!digits(fraction) || len(fraction) > 9) {
 		return wrong
 	}
 	return ""
 }
 
-func decimal(s string) bool {
+func digits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
