@@ -15,7 +15,7 @@ var (
 	root2Object     = &Object{Name: "AsyncAPI Object"}
 	info2           = &Object{Name: "Info Object"}
 	server2         = &Object{Name: "Server Object"}
-	channelItem2    = &Object{Name: "Channel Item Object"}
+	channelItem2    = &Object{Name: "Channel Object"} // 2.x says Channel Item; x-delivery names channels of either version
 	operation2      = &Object{Name: "Operation Object"}
 	operationTrait2 = &Object{Name: "Operation Trait Object"}
 	message2        = &Object{Name: "Message Object"}

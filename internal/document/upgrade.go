@@ -414,17 +414,24 @@ func (u *upgrader) security(n *syntax.Node) *syntax.Node {
 	}
 	schemes := u.root.At("components", "securitySchemes")
 	var items []*syntax.Node
+	seen := map[string]bool{}
 	for _, requirement := range n.Items {
 		names := once(requirement)
-		if len(names) == 0 {
+		if len(names) == 0 && requirement.Kind == syntax.Mapping {
 			u.note(requirement.Span(), "the requirement names no security scheme, and 3.x has no way to say \"none\"; it was left out, so describe in words that security is optional")
-			continue
 		}
 		if len(names) > 1 {
 			u.note(requirement.Span(), "the requirement asks for %s together, but in 3.x each entry of security is an alternative; describe in words that all are needed", quotedKeys(names))
 		}
 		for _, item := range names {
-			items = append(items, u.scheme(item, schemes))
+			scheme := u.scheme(item, schemes)
+			if text := scheme.Get("$ref").Str(); text != "" {
+				if seen[text] {
+					continue
+				}
+				seen[text] = true
+			}
+			items = append(items, scheme)
 		}
 	}
 	return syntax.Synthetic(n, syntax.Sequence, items)
@@ -432,11 +439,9 @@ func (u *upgrader) security(n *syntax.Node) *syntax.Node {
 
 // scheme is the security scheme that one entry of a requirement asks for.
 func (u *upgrader) scheme(item, schemes *syntax.Node) *syntax.Node {
-	def := schemes.Get(item.Key.Value)
-	for i := 0; i < maxChain && IsRef(def); i++ {
-		def = u.follow(def)
-	}
+	def := u.follow(schemes.Get(item.Key.Value))
 	if kind := def.Get("type").Str(); item.Is(syntax.Sequence) && len(item.Items) > 0 && (kind == "oauth2" || kind == "openIdConnect") {
+		defer u.enter(schemes.Get(item.Key.Value), def)()
 		with := u.securityScheme(def)
 		items := slices.DeleteFunc(slices.Clone(with.Items), func(n *syntax.Node) bool { return n.KeyName() == "scopes" })
 		items = append(items, named("scopes", item, item))

@@ -206,11 +206,15 @@ func (u *upgrader) planComponentMessages() {
 			u.placePayload(item, at+syntax.EscapePointer(item.Key.Value))
 			continue
 		}
-		for _, c := range u.variants(item) {
+		for i, c := range u.variants(item) {
 			if c.at != c.def || !u.own(c.def) || u.place[c.def] != "" {
 				continue
 			}
-			key := unique(taken, messageName(c, item.Key.Value))
+			key := u.messageName(c, item.Key.Value+"-"+strconv.Itoa(i+1))
+			if nameFault(ComponentName, key) != "" {
+				key = nameFrom(key, item.Key.Value)
+			}
+			key = unique(taken, key)
 			u.keys[c.def] = key
 			u.settle(c.def, at+syntax.EscapePointer(key))
 		}
@@ -270,11 +274,15 @@ func (u *upgrader) variants(message *syntax.Node) []variant {
 	return found
 }
 
-// messageName is what a message is called: by its messageId, by the name that
-// a reference knows it under, by its name.
-func messageName(c variant, otherwise string) string {
-	if id := c.def.Get("messageId").Str(); id != "" {
-		return nameFrom(id, otherwise)
+// messageName is what a message is called: by its messageId, which stays as it
+// is, by the name that a reference knows it under, by its name.
+func (u *upgrader) messageName(c variant, otherwise string) string {
+	effective := c.def
+	if effective != nil {
+		effective = u.effective(effective)
+	}
+	if id := effective.Get("messageId").Str(); id != "" {
+		return id
 	}
 	if c.at != c.def {
 		file, fragment, _ := strings.Cut(c.at.Get("$ref").Value, "#")
@@ -287,7 +295,7 @@ func messageName(c variant, otherwise string) string {
 			return nameFrom(base, otherwise)
 		}
 	}
-	return nameFrom(c.def.Get("name").Str(), otherwise)
+	return nameFrom(effective.Get("name").Str(), otherwise)
 }
 
 // planMessages says which messages a channel has, and which of them each of
@@ -310,7 +318,7 @@ func (u *upgrader) planMessages(c *channelPlan) {
 			if !ok {
 				key = u.keys[m.def]
 				if key == "" {
-					key = messageName(m, "message")
+					key = u.messageName(m, "message")
 				}
 				key = unique(taken, key)
 				keys[known] = key

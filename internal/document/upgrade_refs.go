@@ -255,7 +255,7 @@ func (u *upgrader) effective(n *syntax.Node) *syntax.Node {
 		}
 	}
 	if count > 0 {
-		u.note(traits.KeySpan(), "the traits were applied to what has them: in 2.x a trait overrides it, in 3.x it overrides the trait; where nothing overlaps they may be written as traits again")
+		u.note(traits.KeySpan(), "traits: they were merged into what lists them, since a trait of 2.x overrides it and one of 3.x does not; list again as traits those that overlap with nothing")
 	}
 	u.patched[n] = result
 	return result

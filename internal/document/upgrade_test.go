@@ -174,3 +174,152 @@ func scalar(s string) string {
 	quoted, _ := json.Marshal(s)
 	return string(quoted)
 }
+
+// Findings about an upgraded document stand at the lines of the 2.x file.
+func TestUpgradeKeepsPlaces(t *testing.T) {
+	const text = `asyncapi: 2.6.0
+info: {title: T, version: '1'}
+servers:
+  prod: {url: mqtt://b.example.com/v1, protocol: mqtt}
+channels:
+  a/b:
+    servers: [prod]
+    publish:
+      operationId: onB
+      message:
+        messageId: b
+        payload: {type: object}
+    subscribe:
+      message: {$ref: '#/components/messages/C'}
+components:
+  messages:
+    C: {payload: {type: string}}
+`
+	d := loadWell(t, fstest.MapFS{"in.yaml": {Data: []byte(text)}}, "in.yaml", false)
+	for _, c := range []struct{ path, key, value string }{
+		{"asyncapi", "asyncapi", "2.6.0"},
+		{"servers prod host", "url", "mqtt://b.example.com/v1"},
+		{"servers prod pathname", "url", "mqtt://b.example.com/v1"},
+		{"servers prod protocol", "protocol", "mqtt"},
+		{"channels a.b address", "a/b", "a/b"},
+		{"channels a.b servers 0", "prod", "prod"},
+		{"channels a.b messages C $ref", "'#/components/messages/C'", "'#/components/messages/C'"},
+		{"operations onB action", "publish", "publish"},
+		{"operations a.b.send action", "subscribe", "subscribe"},
+		{"operations a.b.send messages 0 $ref", "'#/components/messages/C'", "'#/components/messages/C'"},
+	} {
+		n := d.Root.At(strings.Fields(c.path)...)
+		if n == nil {
+			t.Errorf("%s is not there", c.path)
+			continue
+		}
+		if got := n.Span().Text(); got != c.value {
+			t.Errorf("%s stands at %q, not at %q", c.path, got, c.value)
+		}
+		if got := n.KeySpan().Text(); got != c.key && c.path[len(c.path)-4:] != "$ref" {
+			t.Errorf("the key of %s stands at %q, not at %q", c.path, got, c.key)
+		}
+	}
+	for path, written := range map[string]string{
+		"channels a.b messages b payload": "/channels/a~1b/publish/message/payload",
+		"components messages C payload":   "/components/messages/C/payload",
+	} {
+		if got := d.Root.At(strings.Fields(path)...).Pointer(); got != written {
+			t.Errorf("%s says that it was written at %s, not at %s", path, got, written)
+		}
+	}
+	if d.Root.At("components", "messages", "C", "payload") != d.Written.At("components", "messages", "C", "payload") {
+		t.Error("a schema is not the node that was read")
+	}
+}
+
+// Documents that say a little a great many times over.
+func TestUpgradeOfStorms(t *testing.T) {
+	var several, schemas strings.Builder
+	const depth = 60 // unfolded, 2^60
+	for i := range depth {
+		fmt.Fprintf(&several, "    M%d: {oneOf: [{$ref: '#/components/messages/M%d'}, {$ref: '#/components/messages/M%d'}, {payload: true}]}\n", i, (i+1)%depth, (i+1)%depth)
+		for _, s := range []string{"S", "T"} {
+			fmt.Fprintf(&schemas, "    %s%d: {properties: {a: {$ref: '#/components/schemas/%s%d'}, b: {$ref: '#/components/schemas/%s%d'}}}\n", s, i, s, (i+1)%depth, s, (i+1)%depth)
+		}
+	}
+	text := "asyncapi: 2.6.0\ninfo: {title: T, version: '1'}\nchannels:\n" +
+		"  a: {publish: {message: {$ref: '#/components/messages/M0'}}}\n" +
+		"  b: {publish: {message: {headers: {$ref: '#/components/schemas/S0'}, traits: [{headers: {$ref: '#/components/schemas/T0'}}]}}}\n" +
+		"components:\n  messages:\n" + several.String() + "  schemas:\n" + schemas.String()
+	d := loadWell(t, fstest.MapFS{"in.yaml": {Data: []byte(text)}}, "in.yaml", true)
+	if got := d.Root.At("channels", "a", "messages").Len(); got != depth {
+		t.Errorf("%d messages, not %d", got, depth)
+	}
+	if got := len(dump(d.Root)); got > 40*len(text) {
+		t.Errorf("%d bytes became %d", len(text), got)
+	}
+}
+
+// However a document is broken, the upgrade carries on with what is there.
+func TestUpgradeOfMutations(t *testing.T) {
+	for name, text := range upgradeInputs(t) {
+		whole := loadWell(t, fstest.MapFS{"in.yaml": {Data: []byte(text)}}, "in.yaml", true)
+		var nodes []*syntax.Node
+		var walk func(n *syntax.Node)
+		walk = func(n *syntax.Node) {
+			nodes = append(nodes, n)
+			for _, item := range n.Items {
+				walk(item)
+			}
+		}
+		walk(whole.Written)
+		for i, n := range nodes {
+			for j, with := range []string{"null", "7", "text", "[]", "{}", "[x]", "{$ref: '#'}", "{$ref: '#/channels'}", "{$ref: './in.yaml#/components'}", "{oneOf: [{}]}"} {
+				if (i+j)%3 != 0 && testing.Short() {
+					continue
+				}
+				mutated := text[:n.Start] + with + text[n.End:]
+				carryOn(t, name, mutated)
+			}
+		}
+	}
+}
+
+// carryOn loads a document and its upgraded form, whose findings do not matter.
+func carryOn(t *testing.T, name, text string) {
+	t.Helper()
+	defer func() {
+		if r := recover(); r != nil {
+			t.Fatalf("%s: %v\n%s", name, r, text)
+		}
+	}()
+	files := fstest.MapFS{"in.yaml": {Data: []byte(text)}}
+	d, _, err := Load(context.Background(), "in.yaml", Options{FS: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Version.Major == 2 {
+		checkProvenance(t, d)
+	}
+}
+
+func upgradeInputs(t testing.TB) map[string]string {
+	inputs := map[string]string{}
+	archives, err := filepath.Glob("testdata/upgrade/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range archives {
+		archive, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inputs[filepath.Base(name)] = string(archive.Files[0].Data)
+	}
+	return inputs
+}
+
+func FuzzUpgrade(f *testing.F) {
+	for _, text := range upgradeInputs(f) {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		carryOn(t, "fuzz", text)
+	})
+}
