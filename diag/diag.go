@@ -131,12 +131,13 @@ func (s Span) EndPosition() Position {
 	return s.File.Position(s.End)
 }
 
-// Text is the source text that the span covers.
+// Text is the source text that the span covers, as far as there is any.
 func (s Span) Text() string {
 	if s.File == nil {
 		return ""
 	}
-	return s.File.Text[s.Start:s.End]
+	end := min(max(s.End, 0), len(s.File.Text))
+	return s.File.Text[min(max(s.Start, 0), end):end]
 }
 
 // String is the usual file:line:column.
