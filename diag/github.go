@@ -24,7 +24,7 @@ func printGitHub(w *bufio.Writer, r *Report, o Options) error {
 		w.WriteString("::" + command + " ")
 		if s := d.Span; s.File != nil {
 			from, to := s.Position(), s.EndPosition()
-			w.WriteString("file=" + gitHubProperty.Replace(s.File.Name))
+			w.WriteString("file=" + gitHubProperty.Replace(Visible(s.File.Name)))
 			w.WriteString(",line=" + strconv.Itoa(from.Line) + ",endLine=" + strconv.Itoa(to.Line))
 			if from.Line == to.Line {
 				w.WriteString(",col=" + strconv.Itoa(from.Column) + ",endColumn=" + strconv.Itoa(to.Column))

@@ -55,7 +55,8 @@ var Formats = []Format{
 
 // Print writes a report in a format of Formats. An error is w's own, or names
 // a format that does not exist. What a document says reaches the output only
-// escaped: no byte of it can steer a terminal, end a string or open a tag.
+// escaped: none of it can end a string, open a tag or make up a line, and what
+// people read holds nothing that a terminal obeys.
 func Print(w io.Writer, format string, r Report, o Options) error {
 	names := make([]string, len(Formats))
 	for i, f := range Formats {
