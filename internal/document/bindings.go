@@ -102,10 +102,10 @@ func texts() *Type { return choice(text(), list(text())) }
 // openMap is an object whose keys and values the specification leaves open.
 func openMap() *Type { return mapOf(anything(), AnyName) }
 
-// allOf makes one check of several.
-func allOf(checks ...func(*Walk, *syntax.Node)) func(*Walk, *syntax.Node) {
+// checks makes one check of several.
+func checks(each ...func(*Walk, *syntax.Node)) func(*Walk, *syntax.Node) {
 	return func(w *Walk, n *syntax.Node) {
-		for _, check := range checks {
+		for _, check := range each {
 			check(w, n)
 		}
 	}

@@ -1,6 +1,8 @@
 package document
 
 import (
+	"fmt"
+
 	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/internal/syntax"
 )
@@ -65,8 +67,7 @@ func natsBindings() *Protocol {
 	}}}
 }
 
-// ros2Bindings: 0.1.0. By a slip the schema spells "reliable" with its letters
-// swapped.
+// ros2Bindings: 0.1.0.
 func ros2Bindings() *Protocol {
 	return &Protocol{Name: "ros2", Versions: []BindingVersion{{Version: "0.1.0",
 		Server: &Object{Name: "ros2 server binding", Fields: []Field{
@@ -77,7 +78,7 @@ func ros2Bindings() *Protocol {
 			{Name: "role", Type: word("publisher", "action_client", "service_client", "subscriber", "action_server", "service_server"), Required: true},
 			{Name: "node", Type: text(), Required: true},
 			{Name: "qosPolicies", Type: inPlace(&Object{Name: "ros2 Quality of Service Policy Object", Fields: []Field{
-				{Name: "reliability", Type: word("best_effort", "reliable", "realiable")},
+				{Name: "reliability", Type: textAs(ros2Reliability)},
 				{Name: "history", Type: word("keep_last", "keep_all", "unknown")},
 				{Name: "durability", Type: word("transient_local", "volatile")},
 				{Name: "lifespan", Type: integer()},
@@ -87,6 +88,19 @@ func ros2Bindings() *Protocol {
 			}})},
 		}, Check: ros2Role},
 	}}}
+}
+
+// ros2Reliability takes the document's "reliable" and what the schema has for
+// it by a slip, "realiable"; nobody is told to write the latter.
+func ros2Reliability(s string) string {
+	switch s {
+	case "best_effort", "reliable", "realiable":
+		return ""
+	}
+	if near, ok := diag.Nearest(s, []string{"best_effort", "reliable"}); ok {
+		return fmt.Sprintf("is no reliability of ROS 2; did you mean %q?", near)
+	}
+	return "is no reliability of ROS 2; write best_effort or reliable"
 }
 
 // ros2Role: the document has each role go with one action, though an example

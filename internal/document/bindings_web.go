@@ -17,7 +17,7 @@ func httpBindings() *Protocol {
 		{Version: "0.1.0", Message: message,
 			Operation: &Object{Name: "http operation binding",
 				Fields: []Field{{Name: "type", Type: word("request", "response"), Required: true}, method, query},
-				Check:  allOf(objectSchemas("query"), methodOfRequest)}},
+				Check:  checks(objectSchemas("query"), methodOfRequest)}},
 		{Version: "0.2.0", Message: message, Operation: operation},
 		{Version: "0.3.0", Operation: operation,
 			// The schema has any number; the document has a status code of

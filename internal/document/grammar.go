@@ -83,11 +83,11 @@ type Type struct {
 	words  []string
 	format Format
 	level  Level
-	min    int  // for numbers, with bounded
-	max    int  // for numbers, with bounded; max < min is no upper bound
-	bound  bool // min and max count
-	unique bool // for lists
-	some   bool // for lists: at least one element
+	min    int64 // for numbers, with bounded
+	max    int64 // for numbers, with bounded; max < min is no upper bound
+	bound  bool  // min and max count
+	unique bool  // for lists
+	some   bool  // for lists: at least one element
 }
 
 // Format checks the text of a string and returns what is wrong with it and
@@ -134,12 +134,12 @@ func mapOf(t *Type, names NameRule) *Type {
 }
 
 // integerFrom is an integer of at least low.
-func integerFrom(low int) *Type {
+func integerFrom(low int64) *Type {
 	return &Type{op: opInteger, min: low, max: low - 1, bound: true}
 }
 
 // integerIn is an integer between low and high, both included.
-func integerIn(low, high int) *Type {
+func integerIn(low, high int64) *Type {
 	return &Type{op: opInteger, min: low, max: high, bound: true}
 }
 
