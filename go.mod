@@ -1,3 +1,12 @@
 module github.com/treaty-events/treaty
 
 go 1.26
+
+require (
+	github.com/dlclark/regexp2/v2 v2.12.0 // indirect
+	github.com/rogpeppe/go-internal v1.16.0 // indirect
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
+	github.com/twmb/avro v1.9.0 // indirect
+	golang.org/x/text v0.14.0 // indirect
+	golang.org/x/tools v0.26.0 // indirect
+)
