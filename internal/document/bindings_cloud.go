@@ -9,38 +9,37 @@ import (
 
 // The clouds' own: Google Cloud Pub/Sub, Amazon SNS and SQS.
 
-// googlepubsubBindings: 0.1.0, 0.2.0. The schemas of 0.2.0 have neither a
-// channel's topic nor the type of a message's schema; its document kept both.
+// googlepubsubBindings: 0.1.0, 0.2.0. In 0.2.0 the channel's topic and the type
+// of a message's schema are gone: the channel's address and the schemaFormat
+// say them.
 func googlepubsubBindings() *Protocol {
-	channel := func(topicRequired bool) *Object {
-		return &Object{Name: "googlepubsub channel binding", Fields: []Field{
-			{Name: "topic", Type: text(), Required: topicRequired},
-			{Name: "labels", Type: openMap()},
-			{Name: "messageRetentionDuration", Type: textAs(protobufDuration)},
-			{Name: "messageStoragePolicy", Type: inPlace(&Object{Name: "googlepubsub Message Storage Policy Object", Closed: true, Fields: []Field{
-				{Name: "allowedPersistenceRegions", Type: list(text())},
-			}})},
-			{Name: "schemaSettings", Required: true, Type: inPlace(&Object{Name: "googlepubsub Schema Settings Object", Fields: []Field{
-				{Name: "encoding", Type: textAs(pubsubEncoding), Required: true},
-				{Name: "firstRevisionId", Type: text()},
-				{Name: "lastRevisionId", Type: text()},
-				{Name: "name", Type: text(), Required: true},
-			}})},
-		}}
+	name := Field{Name: "name", Type: text(), Required: true}
+	channel := []Field{
+		{Name: "labels", Type: openMap()},
+		{Name: "messageRetentionDuration", Type: textAs(protobufDuration)},
+		{Name: "messageStoragePolicy", Type: inPlace(&Object{Name: "googlepubsub Message Storage Policy Object", Closed: true, Fields: []Field{
+			{Name: "allowedPersistenceRegions", Type: list(text())},
+		}})},
+		{Name: "schemaSettings", Required: true, Type: inPlace(&Object{Name: "googlepubsub Schema Settings Object", Fields: []Field{
+			{Name: "encoding", Type: textAs(pubsubEncoding), Required: true},
+			{Name: "firstRevisionId", Type: text()},
+			{Name: "lastRevisionId", Type: text()},
+			name,
+		}})},
 	}
-	message := func(typeRequired bool) *Object {
+	message := func(schema ...Field) *Object {
 		return &Object{Name: "googlepubsub message binding", Fields: []Field{
 			{Name: "attributes", Type: openMap()},
 			{Name: "orderingKey", Type: text()},
-			{Name: "schema", Type: inPlace(&Object{Name: "googlepubsub Schema Definition Object", Fields: []Field{
-				{Name: "name", Type: text(), Required: true},
-				{Name: "type", Type: text(), Required: typeRequired},
-			}})},
+			{Name: "schema", Type: inPlace(&Object{Name: "googlepubsub Schema Definition Object", Fields: schema})},
 		}}
 	}
 	return &Protocol{Name: "googlepubsub", Versions: []BindingVersion{
-		{Version: "0.1.0", Channel: channel(true), Message: message(true)},
-		{Version: "0.2.0", Channel: channel(false), Message: message(false)},
+		{Version: "0.1.0", Message: message(name, Field{Name: "type", Type: text(), Required: true}),
+			Channel: &Object{Name: "googlepubsub channel binding",
+				Fields: append(clip(channel), Field{Name: "topic", Type: text(), Required: true})}},
+		{Version: "0.2.0", Message: message(name),
+			Channel: &Object{Name: "googlepubsub channel binding", Fields: channel}},
 	}}
 }
 
@@ -128,7 +127,8 @@ func policy(protocol string, later bool) Field {
 	}})}
 }
 
-// snsBindings: 0.1.0, 0.2.0. The schemas demand a topic's name and an
+// snsBindings: 0.1.0, and 0.2.0, which the document for AsyncAPI 3 calls 1.0.0.
+// The schemas demand a topic's name and an
 // operation's consumers; the document does too, and then allows an empty
 // binding to mark a channel or operation as SNS, and a producer without
 // consumers.
@@ -174,7 +174,7 @@ func snsBindings() *Protocol {
 	}
 	return &Protocol{Name: name, Versions: []BindingVersion{
 		{Version: "0.1.0", Channel: channel(false), Operation: operation},
-		{Version: "0.2.0", Channel: channel(true), Operation: operation},
+		{Version: "0.2.0", Also: []string{"1.0.0"}, Channel: channel(true), Operation: operation},
 	}}
 }
 

@@ -278,6 +278,8 @@ func TestBindingVersions(t *testing.T) {
 		{"amqp", OperationLevel, "{bindingVersion: 0.9.0}", RuleBindingVersion},
 		{"anypointmq", ChannelLevel, "{bindingVersion: 0.1.0, destination: a}", ""},
 		{"anypointmq", ServerLevel, "{bindingVersion: 0.0.1}", ""},
+		{"sns", ChannelLevel, "{bindingVersion: 1.0.0, name: a}", ""},
+		{"googlepubsub", ChannelLevel, "{topic: a, schemaSettings: {encoding: JSON, name: a}}", RuleFieldUnknown},
 		{"sqs", OperationLevel, "{bindingVersion: 0.1.0, queues: []}", ""},
 		{"mqtt5", ServerLevel, "{bindingVersion: 0.2.0, sessionExpiryInterval: 60}", ""},
 		{"redis", ServerLevel, "{bindingVersion: 0.1.0}", ""},
