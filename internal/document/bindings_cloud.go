@@ -149,7 +149,9 @@ func snsBindings() *Protocol {
 		{Name: "protocol", Required: true,
 			Type: word("http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose")},
 		{Name: "endpoint", Type: identifier, Required: true},
-		{Name: "filterPolicy", Type: mapOf(choice(list(text()), text(), openMap()), AnyName)},
+		// The schema has lists of strings only; its own example, and the
+		// service, have objects and numbers in them.
+		{Name: "filterPolicy", Type: mapOf(choice(list(anything()), text(), openMap()), AnyName)},
 		{Name: "filterPolicyScope", Type: word("MessageAttributes", "MessageBody")},
 		{Name: "rawMessageDelivery", Type: boolean(), Required: true},
 		redrivePolicy(name, identifier),
@@ -209,19 +211,20 @@ func sqsBindings() *Protocol {
 		}
 	}
 	version := func(number string, later bool, also ...string) BindingVersion {
-		own := inPlace(&Object{Name: "sqs Queue", Fields: queue(later), Check: sqsThroughput})
-		// A queue that an operation names may be defined elsewhere, and need
-		// not say whether it is FIFO.
+		channel := inPlace(&Object{Name: "sqs Queue", Fields: queue(later), Check: sqsThroughput})
+		// A queue that an operation names, which may be defined elsewhere,
+		// need not say whether it is FIFO; nor does the dead letter queue in
+		// the schema's own example.
 		fields := queue(later)
 		fields[1].Required = false
-		named := either(&Object{Name: "sqs Queue", Fields: fields, Check: sqsThroughput})
+		other := &Object{Name: "sqs Queue", Fields: fields, Check: sqsThroughput}
 		return BindingVersion{Version: number, Also: also,
 			Channel: &Object{Name: "sqs channel binding", Fields: []Field{
-				{Name: "queue", Type: own},
-				{Name: "deadLetterQueue", Type: own},
+				{Name: "queue", Type: channel},
+				{Name: "deadLetterQueue", Type: inPlace(other)},
 			}, Check: unlessMark("queue", "describes the queue that the channel is")},
 			Operation: &Object{Name: "sqs operation binding", Fields: []Field{
-				{Name: "queues", Type: list(named)},
+				{Name: "queues", Type: list(either(other))},
 			}, Check: unlessMark("queues", "describes the queues that receive")},
 		}
 	}
