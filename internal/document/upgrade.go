@@ -46,6 +46,8 @@ func upgrade(root *syntax.Node, resolve func(ref *syntax.Node) *syntax.Node) (*s
 	}
 	u := &upgrader{root: root, resolve: resolve,
 		base:    map[*diag.File]string{root.File: ""},
+		via:     map[*diag.File]*syntax.Node{},
+		copied:  map[*diag.File]bool{},
 		place:   map[*syntax.Node]string{},
 		patched: map[*syntax.Node]*syntax.Node{},
 		merged:  map[*syntax.Node]bool{},
@@ -85,18 +87,19 @@ type upgrader struct {
 	keys       map[*syntax.Node]string // keys of the messages that were part of a oneOf in components
 	operations map[string]bool         // operation ids that are taken
 
-	// The file part by which references in the root's file reach a file.
+	// Of every file that is reached: the file part with which a reference in
+	// the document reaches it, and the first reference in the document by which
+	// it is reached.
 	base map[*diag.File]string
-	// site is the reference in the root's file through which the content of
-	// another file is being brought in, nil in between.
-	site *syntax.Node
+	via  map[*diag.File]*syntax.Node
 
 	patched map[*syntax.Node]*syntax.Node // objects with their traits applied
 	merged  map[*syntax.Node]bool         // containers that applying traits has made
 	kept    map[*syntax.Node]*syntax.Node // what keep returned
 	message map[*syntax.Node]*syntax.Node // what convertMessage returned
 	applied map[*syntax.Node]bool         // traits that have been applied to something
-	needed  map[*syntax.Node]bool         // applied traits that a reference leads into all the same
+	needed  map[*syntax.Node]bool         // traits that a reference leads into all the same
+	copied  map[*diag.File]bool           // files of which something was copied
 }
 
 func (u *upgrader) note(span diag.Span, format string, args ...any) {
@@ -105,16 +108,6 @@ func (u *upgrader) note(span diag.Span, format string, args ...any) {
 
 // own reports whether n was written in the document's own file.
 func (u *upgrader) own(n *syntax.Node) bool { return n.File == u.root.File }
-
-// enter notes that def, in another file, is about to be brought in through
-// ref; the result ends that.
-func (u *upgrader) enter(ref, def *syntax.Node) (leave func()) {
-	before := u.site
-	if u.own(ref) && !u.own(def) {
-		u.site = ref
-	}
-	return func() { u.site = before }
-}
 
 // named puts value under a key; the key's place is that of like's key.
 func named(name string, value, like *syntax.Node) *syntax.Node {
@@ -173,14 +166,18 @@ func (u *upgrader) either(n *syntax.Node, convert func(*syntax.Node) *syntax.Nod
 	if def == nil || u.own(def) {
 		return u.reference(n)
 	}
-	u.noteInlined(n)
-	defer u.enter(n, def)()
+	u.copyFrom(def.File)
 	return syntax.WithKey(convert(def), n.Key)
 }
 
-func (u *upgrader) noteInlined(ref *syntax.Node) {
-	at := ref.Get("$ref")
-	u.note(at.Span(), "%q leads to a file written in 2.x, so what it names was copied here; upgrade that file and refer to it again to share it", clipText(at.Value))
+// copyFrom notes that something of another file is being brought in.
+func (u *upgrader) copyFrom(f *diag.File) {
+	if f == u.root.File || u.copied[f] {
+		return
+	}
+	u.copied[f] = true
+	at := u.via[f].Get("$ref")
+	u.note(at.Span(), "%q leads to a file of 2.x, so what is used of that file was copied; upgrade it too and refer to it again to share it", clipText(at.Str()))
 }
 
 func (u *upgrader) document() *syntax.Node {
@@ -441,7 +438,6 @@ func (u *upgrader) security(n *syntax.Node) *syntax.Node {
 func (u *upgrader) scheme(item, schemes *syntax.Node) *syntax.Node {
 	def := u.follow(schemes.Get(item.Key.Value))
 	if kind := def.Get("type").Str(); item.Is(syntax.Sequence) && len(item.Items) > 0 && (kind == "oauth2" || kind == "openIdConnect") {
-		defer u.enter(schemes.Get(item.Key.Value), def)()
 		with := u.securityScheme(def)
 		items := slices.DeleteFunc(slices.Clone(with.Items), func(n *syntax.Node) bool { return n.KeyName() == "scopes" })
 		items = append(items, named("scopes", item, item))

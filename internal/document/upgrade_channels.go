@@ -12,21 +12,16 @@ import (
 func (u *upgrader) convertChannels(n *syntax.Node, plans []*channelPlan) (channels *syntax.Node, operations []*syntax.Node) {
 	var items []*syntax.Node
 	for _, c := range plans {
-		leave := func() {}
 		if c.item == nil {
 			at := c.entry.Get("$ref")
 			u.note(at.Span(), "%q leads nowhere, so the channel has only its address; correct the reference", clipText(at.Str()))
 		} else {
-			if c.item != c.entry && !u.own(c.item) {
-				u.noteInlined(c.entry)
-			}
-			leave = u.enter(c.entry, c.item)
+			u.copyFrom(c.item.File)
 		}
 		items = append(items, u.channel(c))
 		for _, o := range c.actions {
 			operations = append(operations, u.operation(c, o))
 		}
-		leave()
 	}
 	return syntax.Synthetic(n, syntax.Mapping, items), operations
 }
@@ -91,10 +86,7 @@ func (u *upgrader) channelMessage(m variant, place string) *syntax.Node {
 	case m.def == nil:
 		return u.reference(m.at)
 	case !u.own(m.def):
-		if m.at != m.def && u.site == nil {
-			u.noteInlined(m.at)
-		}
-		defer u.enter(m.at, m.def)()
+		u.copyFrom(m.def.File)
 		return u.convertMessage(m.def)
 	case m.at != m.def:
 		return u.reference(m.at)
@@ -135,7 +127,7 @@ func (u *upgrader) convertMessage(def *syntax.Node) *syntax.Node {
 		return done
 	}
 	effective := u.effective(def)
-	format := ownFormat(effective)
+	format := foreignFormat(effective)
 	var items []*syntax.Node
 	for _, item := range once(effective) {
 		switch item.Key.Value {
@@ -232,7 +224,6 @@ func (u *upgrader) parameter(n *syntax.Node) *syntax.Node {
 			u.note(item.Span(), "the schema of the parameter %q was not found, so it was left out; correct the reference", n.KeyName())
 			return nil
 		}
-		defer u.enter(item, schema)()
 		return u.parameterFields(n, item, schema)
 	})
 }

@@ -230,14 +230,14 @@ func (u *upgrader) settle(def *syntax.Node, place string) {
 // placePayload gives the payload of a message at a place its own, where it
 // moves below its format.
 func (u *upgrader) placePayload(def *syntax.Node, place string) {
-	if payload := def.Get("payload"); payload != nil && ownFormat(u.effective(def)) != nil {
+	if payload := def.Get("payload"); payload != nil && foreignFormat(u.effective(def)) != nil {
 		u.place[payload] = place + "/payload/schema"
 	}
 }
 
-// ownFormat is the schemaFormat of a message where the payload is in another
-// than AsyncAPI's own.
-func ownFormat(message *syntax.Node) *syntax.Node {
+// foreignFormat is the schemaFormat of a message where it is another than
+// AsyncAPI's own.
+func foreignFormat(message *syntax.Node) *syntax.Node {
 	format := message.Get("schemaFormat")
 	if !format.Is(syntax.String) || strings.HasPrefix(format.Value, "application/vnd.aai.asyncapi") {
 		return nil

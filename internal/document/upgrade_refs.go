@@ -37,6 +37,10 @@ func (u *upgrader) hop(ref *syntax.Node) *syntax.Node {
 			file, _, _ := strings.Cut(ref.Get("$ref").Value, "#")
 			u.base[n.File] = rebase(base, file)
 		}
+		u.via[n.File] = ref
+		if !u.own(ref) {
+			u.via[n.File] = u.via[ref.File]
+		}
 	}
 	return n
 }
@@ -77,9 +81,8 @@ func (u *upgrader) pointTo(like *syntax.Node, text string) *syntax.Node {
 // file is the one that it starts from.
 func (u *upgrader) text(like *syntax.Node, text string) *syntax.Node {
 	if !u.own(like) {
-		like = u.root
-		if u.site != nil {
-			like = u.site
+		if like = u.via[like.File].Get("$ref"); like == nil {
+			like = u.root
 		}
 	}
 	return syntax.SyntheticString(like, text)
@@ -143,7 +146,7 @@ func (u *upgrader) translate(fragment string) string {
 		if place, ok := u.place[n]; ok {
 			to, moved = place, true
 		}
-		if u.applied[n] {
+		if n.Parent != nil && strings.HasSuffix(n.Parent.KeyName(), "Traits") {
 			u.needed[n] = true
 		}
 	}
