@@ -29,6 +29,9 @@ type checker struct {
 	resolve  Resolver
 	report   func(diag.Diagnostic)
 	formOnly bool // only what the dialect's meta-schema demands
+
+	patterns     map[string]compiledPattern
+	compositions map[*syntax.Node]*definitions // by outermost schema
 }
 
 // scope is a schema together with those that it is a branch of: all of them
@@ -555,7 +558,7 @@ func (c *checker) loneExclusive(n *syntax.Node) {
 // regex reports a pattern that ECMA-262 does not have. text is the string
 // node or key that it is written in.
 func (c *checker) regex(text, at *syntax.Node) {
-	_, err := compilePattern(text.Value)
+	_, err := c.pattern(text.Value)
 	if err == nil {
 		return
 	}

@@ -55,6 +55,10 @@ func (d Dialect) ignoresRefSiblings() bool { return d != Draft2019 && d != Draft
 // booleanSchemas reports whether true and false are schemas everywhere.
 func (d Dialect) booleanSchemas() bool { return d != Draft4 && d != OpenAPI30 }
 
+// exclusiveNumbers reports whether exclusiveMinimum is a bound itself; in
+// draft-04 and OpenAPI 3.0 it is a flag beside minimum.
+func (d Dialect) exclusiveNumbers() bool { return d != Draft4 && d != OpenAPI30 }
+
 // idKeyword is the keyword that names a schema resource.
 func (d Dialect) idKeyword() string {
 	switch d {

@@ -22,7 +22,12 @@ func (s *Schema) Validate(instance *syntax.Node) []Problem {
 	if v.check(s.rule, instance, nil) {
 		return nil // the usual case: no message is put together
 	}
-	v.explaining = true
+	if v.steps >= maxSteps {
+		v.explaining = true
+		v.fault(s.rule, "", instance, func() string { return tooManySteps })
+		return v.problems
+	}
+	v = &validation{explaining: true}
 	v.check(s.rule, instance, nil)
 	return distinct(v.problems)
 }
@@ -58,7 +63,15 @@ type validation struct {
 	problems   []Problem
 	path       []string // tokens from the value's root to where we are
 	stack      []frame
+	steps      int
 }
+
+// maxSteps bounds how many schemas are applied for one value, which
+// alternatives within alternatives of a recursive schema can multiply without
+// end. An event of a megabyte needs less.
+const maxSteps = 5_000_000
+
+const tooManySteps = "the value is not decided within 5,000,000 steps; make the schema's alternatives tell themselves apart by a const"
 
 // frame is a schema that is being applied to a value.
 type frame struct {
@@ -108,6 +121,9 @@ func (v *validation) check(r *rule, n *syntax.Node, seen []bool) bool {
 		return v.fault(r, "", n, func() string { return describe(n) + " is not allowed here: the schema is false; leave it out" })
 	case r.meta != Unknown:
 		return v.metaSchema(r, n)
+	}
+	if v.steps++; v.steps > maxSteps {
+		return v.fault(r, "", n, func() string { return tooManySteps })
 	}
 	for i := len(v.stack) - 1; i >= 0 && v.stack[i].instance == n; i-- {
 		if v.stack[i].rule == r {

@@ -357,3 +357,47 @@ func items(n *syntax.Node) []*syntax.Node {
 	}
 	return n.Items
 }
+
+// describe says what a node is, with a scalar's text.
+func describe(n *syntax.Node) string {
+	switch n.Kind {
+	case syntax.String:
+		return quote(n.Value)
+	case syntax.Number, syntax.Bool:
+		return clip(n.Value)
+	}
+	return n.Kind.String()
+}
+
+func clip(s string) string {
+	if len(s) <= 60 {
+		return s
+	}
+	cut := 57
+	for cut > 0 && s[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+func quote(s string) string { return strconv.Quote(clip(s)) }
+
+// orList joins words for a message: a, b or c.
+func orList(words []string) string {
+	switch len(words) {
+	case 0:
+		return ""
+	case 1:
+		return words[0]
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+// keywordSpan is where a keyword of a schema is written, the schema where it
+// has none.
+func keywordSpan(schema *syntax.Node, keyword string) (diag.Span, string) {
+	if k := schema.Get(keyword); k != nil && keyword != "" {
+		return k.KeySpan(), k.Pointer()
+	}
+	return schema.Span(), schema.Pointer()
+}

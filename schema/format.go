@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -17,6 +16,9 @@ func formatNamed(name string, d Dialect) func(string) bool {
 	case "email":
 		return isEmail
 	case "hostname":
+		if d == Draft4 || d == Draft6 {
+			return isPlainHostname
+		}
 		return isHostname
 	case "ipv4":
 		return isIPv4
@@ -289,273 +291,6 @@ func isASCII(s string) bool {
 	return true
 }
 
-// isHostname checks a host name of RFC 1123 §2.1; an A-label has to decode to
-// a label that IDNA allows.
-func isHostname(s string) bool {
-	if s == "" || len(s) > 253 {
-		return false
-	}
-	for _, label := range strings.Split(s, ".") {
-		if !isLabel(label) {
-			return false
-		}
-		if encoded, ok := cutPrefixFold(label, "xn--"); ok {
-			decoded, ok := decodePunycode(encoded)
-			if !ok || !isULabel(decoded) {
-				return false
-			}
-		} else if len(label) > 3 && label[2:4] == "--" {
-			return false
-		}
-	}
-	return true
-}
-
-func isLabel(label string) bool {
-	if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-		return false
-	}
-	for i := 0; i < len(label); i++ {
-		c := label[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' {
-			return false
-		}
-	}
-	return true
-}
-
-func cutPrefixFold(s, prefix string) (string, bool) {
-	if len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) {
-		return s[len(prefix):], true
-	}
-	return s, false
-}
-
-// isIDNHostname checks a host name of RFC 5890: labels in ASCII or in Unicode,
-// separated by any of the dots that IDNA maps.
-func isIDNHostname(s string) bool {
-	if s == "" || !utf8.ValidString(s) {
-		return false
-	}
-	length := 0
-	for _, label := range strings.FieldsFunc(" "+s+" ", isLabelDot) {
-		label = strings.Trim(label, " ")
-		if isASCII(label) {
-			if !isHostname(label) {
-				return false
-			}
-			length += len(label) + 1
-			continue
-		}
-		encoded := len("xn--") + punycodeLength(label)
-		if !isULabel(label) || encoded > 63 {
-			return false
-		}
-		length += encoded + 1
-	}
-	dots := 0
-	for _, r := range s {
-		if isLabelDot(r) {
-			dots++
-		}
-	}
-	if strings.Contains(s, " ") || dots != strings.Count(strings.Join(strings.FieldsFunc(s, isLabelDot), "."), ".") {
-		return false
-	}
-	return length-1 <= 253
-}
-
-func isLabelDot(r rune) bool { return r == '.' || r == '\u3002' || r == '\uff0e' || r == '\uff61' }
-
-// isULabel checks a label by RFC 5892: letters, digits and marks, with the
-// characters that need a context in it (appendix A).
-func isULabel(s string) bool {
-	runes := []rune(s)
-	if len(runes) == 0 || runes[0] == '-' || runes[len(runes)-1] == '-' || unicode.Is(unicode.M, runes[0]) {
-		return false
-	}
-	if len(runes) > 3 && runes[2] == '-' && runes[3] == '-' {
-		return false
-	}
-	var arabic, extended, kana bool
-	for _, r := range runes {
-		arabic = arabic || r >= 0x0660 && r <= 0x0669
-		extended = extended || r >= 0x06f0 && r <= 0x06f9
-		kana = kana || unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Han) && r != 0x30fb
-	}
-	if arabic && extended {
-		return false
-	}
-	for i, r := range runes {
-		before, after := rune(-1), rune(-1)
-		if i > 0 {
-			before = runes[i-1]
-		}
-		if i+1 < len(runes) {
-			after = runes[i+1]
-		}
-		switch r {
-		case 0x00b7: // middle dot, as in Catalan
-			if before != 'l' || after != 'l' {
-				return false
-			}
-		case 0x0375: // Greek keraia
-			if after < 0 || !unicode.Is(unicode.Greek, after) {
-				return false
-			}
-		case 0x05f3, 0x05f4: // Hebrew geresh, gershayim
-			if before < 0 || !unicode.Is(unicode.Hebrew, before) {
-				return false
-			}
-		case 0x30fb: // Katakana middle dot
-			if !kana {
-				return false
-			}
-		case 0x200d, 0x200c: // joiners, after a virama
-			if before < 0 || !isVirama(before) {
-				return false
-			}
-		case 0x0640, 0x07fa, 0x302e, 0x302f, 0x3031, 0x3032, 0x3033, 0x3034, 0x3035, 0x303b:
-			return false
-		case 0x00df, 0x03c2, 0x06fd, 0x06fe, 0x0f0b, 0x3007:
-			// exceptions that are valid
-		default:
-			if r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
-				continue
-			}
-			if unicode.IsUpper(r) || !unicode.In(r, unicode.L, unicode.M, unicode.Nd) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func isVirama(r rune) bool {
-	switch r {
-	case 0x094d, 0x09cd, 0x0a4d, 0x0acd, 0x0b4d, 0x0bcd, 0x0c4d, 0x0ccd, 0x0d4d, 0x0dca, 0x0e3a, 0x0f84, 0x1039, 0x103a, 0x17d2, 0xa8c4, 0xa9c0:
-		return true
-	}
-	return false
-}
-
-// decodePunycode decodes an A-label without its prefix (RFC 3492 §6.2).
-func decodePunycode(s string) (string, bool) {
-	var out []rune
-	if i := strings.LastIndexByte(s, '-'); i > 0 {
-		out = []rune(s[:i])
-		s = s[i+1:]
-	}
-	n, i, bias := rune(128), 0, 72
-	for s != "" {
-		old, weight := i, 1
-		for k := 36; ; k += 36 {
-			if s == "" {
-				return "", false
-			}
-			digit := punycodeDigit(s[0])
-			s = s[1:]
-			if digit < 0 || i > 1<<24 || weight > 1<<24 {
-				return "", false
-			}
-			i += digit * weight
-			t := min(max(k-bias, 1), 26)
-			if digit < t {
-				break
-			}
-			weight *= 36 - t
-		}
-		size := len(out) + 1
-		bias = punycodeBias(i-old, size, old == 0)
-		n += rune(i / size)
-		i %= size
-		if n > unicode.MaxRune {
-			return "", false
-		}
-		out = append(out, 0)
-		copy(out[i+1:], out[i:])
-		out[i] = n
-		i++
-	}
-	return string(out), len(out) > 0
-}
-
-func punycodeDigit(c byte) int {
-	switch {
-	case c >= 'a' && c <= 'z':
-		return int(c - 'a')
-	case c >= 'A' && c <= 'Z':
-		return int(c - 'A')
-	case c >= '0' && c <= '9':
-		return int(c-'0') + 26
-	}
-	return -1
-}
-
-func punycodeBias(delta, size int, first bool) int {
-	if first {
-		delta /= 700
-	} else {
-		delta /= 2
-	}
-	delta += delta / size
-	k := 0
-	for delta > 455 {
-		delta /= 35
-		k += 36
-	}
-	return k + 36*delta/(delta+38)
-}
-
-// punycodeLength is the length of a label once encoded (RFC 3492 §6.3).
-func punycodeLength(label string) int {
-	runes := []rune(label)
-	length, handled := 0, 0
-	for _, r := range runes {
-		if r < 0x80 {
-			length++
-			handled++
-		}
-	}
-	if handled > 0 {
-		length++
-	}
-	n, delta, bias, basic := rune(128), 0, 72, handled
-	for handled < len(runes) {
-		next := rune(unicode.MaxRune)
-		for _, r := range runes {
-			if r >= n && r < next {
-				next = r
-			}
-		}
-		delta += int(next-n) * (handled + 1)
-		n = next
-		for _, r := range runes {
-			if r < n {
-				delta++
-			}
-			if r != n {
-				continue
-			}
-			q := delta
-			for k := 36; ; k += 36 {
-				length++
-				t := min(max(k-bias, 1), 26)
-				if q < t {
-					break
-				}
-				q = (q - t) / (36 - t)
-			}
-			bias = punycodeBias(delta, handled+1, handled == basic)
-			delta = 0
-			handled++
-		}
-		delta++
-		n++
-	}
-	return length
-}
-
 // isURI checks an absolute URI of RFC 3986.
 func isURI(s string) bool { return isASCII(s) && isIRI(s) }
 
@@ -675,7 +410,9 @@ func isFutureAddress(s string) bool {
 func isURITemplate(s string) bool {
 	for s != "" {
 		literal, rest, open := strings.Cut(s, "{")
-		if strings.ContainsAny(literal, "} \"<>\\^`|") {
+		if strings.ContainsFunc(literal, func(r rune) bool {
+			return r <= ' ' || r == 0x7f || strings.ContainsRune("}\"<>\\^`|", r)
+		}) {
 			return false
 		}
 		if !open {
