@@ -40,10 +40,7 @@ func (u *upgrader) channel(c *channelPlan) *syntax.Node {
 	}
 	for _, item := range once(c.item) {
 		switch item.Key.Value {
-		case "publish", "subscribe":
-			if !item.Is(syntax.Mapping) {
-				continue
-			}
+		case "publish", "subscribe": // operations stand on their own
 		case "servers":
 			items = append(items, u.serverNames(item))
 		case "parameters":
