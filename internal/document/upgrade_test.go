@@ -184,13 +184,16 @@ servers:
 channels:
   a/b:
     servers: [prod]
+    x-delivery: {bootstrap: {mode: log, channel: '#/channels/c'}}
     publish:
       operationId: onB
+      x-delivery: {deadLetter: {channel: {$ref: '#/channels/c'}}}
       message:
         messageId: b
         payload: {type: object}
     subscribe:
       message: {$ref: '#/components/messages/C'}
+  c: {}
 components:
   messages:
     C: {payload: {type: string}}
@@ -227,6 +230,25 @@ components:
 		if got := d.Root.At(strings.Fields(path)...).Pointer(); got != written {
 			t.Errorf("%s says that it was written at %s, not at %s", path, got, written)
 		}
+	}
+	for ref, target := range map[string]string{
+		"operations onB channel":               "channels a.b",
+		"operations onB messages 0":            "channels a.b messages b",
+		"operations a.b.send messages 0":       "components messages C",
+		"channels a.b x-delivery bootstrap":    "channels c",
+		"channels a.b servers 0":               "servers prod",
+		"operations onB x-delivery deadLetter": "channels c",
+	} {
+		n := d.Root.At(strings.Fields(ref)...)
+		if channel := n.Get("channel"); channel != nil {
+			n = channel
+		}
+		if got := d.ResolvePointer(n); got == nil || got != d.Root.At(strings.Fields(target)...) {
+			t.Errorf("%s leads to %s, not to %s of the upgraded document", ref, got.Pointer(), target)
+		}
+	}
+	if got := len(d.All(Operation)); got != 2 {
+		t.Errorf("%d operations, not 2", got)
 	}
 	if d.Root.At("components", "messages", "C", "payload") != d.Written.At("components", "messages", "C", "payload") {
 		t.Error("a schema is not the node that was read")
