@@ -73,7 +73,7 @@ type Node struct {
 	Kind       Kind
 	Style      Style
 
-	index int            // position in Parent.Items
+	index int32          // position in Parent.Items
 	keys  map[string]int // of a large mapping
 }
 
@@ -196,7 +196,7 @@ func (n *Node) Pointer() string {
 		if at.Key != nil {
 			steps = append(steps, EscapePointer(at.Key.Value))
 		} else {
-			steps = append(steps, strconv.Itoa(at.index))
+			steps = append(steps, strconv.Itoa(int(at.index)))
 		}
 	}
 	var b strings.Builder

@@ -27,12 +27,15 @@ func FormatOf(name, text string) Format {
 			return YAML
 		}
 	}
-	text = strings.TrimLeft(strings.TrimPrefix(text, "\ufeff"), " \t\r\n")
+	text = strings.TrimLeft(strings.TrimPrefix(text, byteOrderMark), " \t\r\n")
 	if text != "" && (text[0] == '{' || text[0] == '[') {
 		return JSON
 	}
 	return YAML
 }
+
+// byteOrderMark is U+FEFF, which may begin a UTF-8 file.
+const byteOrderMark = "\ufeff"
 
 // maxFindings bounds the syntax findings of one file.
 const maxFindings = 20
@@ -41,7 +44,7 @@ const maxFindings = 20
 // read it is of kind Invalid. What is malformed is in the findings, in the
 // order of the text, and the node holds what could be read all the same.
 func Parse(f *diag.File, format Format, lim Limits) (*Node, []diag.Diagnostic) {
-	p := &parser{file: f, s: f.Text, lim: lim.withDefaults(len(f.Text)), lastLine: -1}
+	p := &parser{file: f, s: f.Text, lim: lim.withDefaults(len(f.Text))}
 	if len(f.Text) > p.lim.InputBytes {
 		p.limit("input-bytes", p.lim.InputBytes, 0)
 		return &Node{File: f}, p.found
@@ -67,7 +70,9 @@ type parser struct {
 	repeated  int // source bytes that aliases have repeated
 	depth     int
 	found     []diag.Diagnostic
-	lastLine  int // where the last finding was: one for each line
+	lastFrom  int // the line of the last finding: one is enough
+	lastTo    int
+	flows     int // flow collections that are open
 	slab      []Node
 	scratch   []*Node
 	anchors   map[string]*Node
@@ -99,7 +104,7 @@ func (p *parser) encoding() bool {
 		p.report(RuleEncoding, 0, 2, "the file is in UTF-16 or UTF-32; save it as UTF-8")
 		return false
 	}
-	if strings.HasPrefix(s, "\ufeff") {
+	if strings.HasPrefix(s, byteOrderMark) {
 		p.pos, p.lineStart = 3, 3
 	}
 	for i := p.pos; i < len(s); {
@@ -127,18 +132,19 @@ func (p *parser) encoding() bool {
 
 // report adds a finding, at most one for each line, and gives up after many.
 func (p *parser) report(rule string, start, end int, format string, args ...any) *diag.Diagnostic {
-	line := strings.LastIndexByte(p.s[:min(start, len(p.s))], '\n')
-	if line == p.lastLine && rule == RuleSyntax && len(p.found) > 0 {
+	start = min(start, len(p.s))
+	if rule == RuleSyntax && start >= p.lastFrom && start <= p.lastTo && len(p.found) > 0 {
 		return &diag.Diagnostic{}
 	}
-	p.lastLine = line
+	p.lastFrom = strings.LastIndexAny(p.s[:start], "\r\n") + 1
+	p.lastTo = p.lineEnd(start)
 	if len(p.found) == maxFindings {
 		p.found = append(p.found, diag.Diagnostic{Rule: RuleSyntax, Severity: diag.Error, Span: diag.Span{File: p.file, Start: start, End: end},
 			Message: fmt.Sprintf("more than %d faults of syntax; mend these first", maxFindings)})
 		panic(stop{})
 	}
 	p.found = append(p.found, diag.Diagnostic{Rule: rule, Severity: diag.Error,
-		Span: diag.Span{File: p.file, Start: min(start, len(p.s)), End: min(max(end, start), len(p.s))}, Message: fmt.Sprintf(format, args...)})
+		Span: diag.Span{File: p.file, Start: start, End: min(max(end, start), len(p.s))}, Message: fmt.Sprintf(format, args...)})
 	return &p.found[len(p.found)-1]
 }
 
@@ -180,7 +186,7 @@ func (p *parser) close(n *Node, mark int) {
 	}
 	p.scratch = p.scratch[:mark]
 	for i, item := range n.Items {
-		item.Parent, item.index = n, i
+		item.Parent, item.index = n, int32(i)
 	}
 	if n.Kind == Mapping {
 		p.finishMapping(n)

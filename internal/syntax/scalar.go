@@ -42,6 +42,7 @@ func (p *parser) blockScalar(indent int) (*Node, bool) {
 	if indent < 0 && explicit > 0 {
 		width = explicit
 	}
+	widest, widestAt := 0, 0 // of the empty lines before the first that is not
 	if explicit == 0 {
 		at := p.pos
 		for at < len(p.s) {
@@ -56,12 +57,17 @@ func (p *parser) blockScalar(indent int) (*Node, bool) {
 				width = at - begin
 				break
 			}
+			if at-begin > widest {
+				widest, widestAt = at-begin, begin
+			}
 			for at < len(p.s) && isBreak(p.s[at]) {
 				at++
 			}
 		}
 		if width <= indent {
 			width = indent + 1
+		} else if widest > width {
+			p.report(RuleSyntax, widestAt, widestAt+widest, "an empty line is indented more (%d) than the text that follows it (%d); remove its spaces", widest, width)
 		}
 	}
 	var lines []string
@@ -83,6 +89,9 @@ func (p *parser) blockScalar(indent int) (*Node, bool) {
 		text := ""
 		if p.pos+spaces < end {
 			text = p.s[p.pos+spaces : end]
+			if content == n.End && strings.Trim(text, " ") == "" {
+				text = ""
+			}
 			if strings.TrimRight(text, " \t") != "" {
 				content = end
 			}
@@ -99,10 +108,6 @@ func (p *parser) blockScalar(indent int) (*Node, bool) {
 	for len(lines) > 0 && lines[len(lines)-1] == "" {
 		lines = lines[:len(lines)-1]
 		trail++
-	}
-	ended := p.pos > 0 && (p.pos < len(p.s) || isBreak(p.s[len(p.s)-1]))
-	if ended && trail > 0 && p.pos >= len(p.s) && len(p.s) > 0 && isBreak(p.s[len(p.s)-1]) {
-		// the last "line" may be the empty rest of the text
 	}
 	var b strings.Builder
 	if n.Style == Literal {
@@ -121,40 +126,32 @@ func (p *parser) blockScalar(indent int) (*Node, bool) {
 		b.WriteByte('\n')
 	}
 	n.Value = b.String()
-	// What comes next begins a line.
 	return n, true
 }
 
 // foldLines joins lines as a folded scalar does: one break is a space, unless
-// the line before or after it is more indented.
+// the line before or after it is more indented; empty lines are breaks.
 func foldLines(b *strings.Builder, lines []string) {
-	more := func(s string) bool { return s != "" && isBlank(s[0]) }
-	for i := 0; i < len(lines); i++ {
-		if i == 0 {
-			b.WriteString(lines[0])
+	more := func(s string) bool { return isBlank(s[0]) }
+	before := "" // the last line that was not empty
+	empties := 0
+	for _, line := range lines {
+		if line == "" {
+			empties++
 			continue
 		}
-		empties := 0
-		for i < len(lines) && lines[i] == "" {
-			empties++
-			i++
-		}
-		if i >= len(lines) {
-			break
-		}
-		before := lines[i-1-empties]
 		switch {
-		case empties == 0 && !more(before) && !more(lines[i]) && before != "":
-			b.WriteByte(' ')
-		case more(before) || more(lines[i]):
-			b.WriteString(strings.Repeat("\n", empties+1))
-		default:
+		case before == "":
 			b.WriteString(strings.Repeat("\n", empties))
-			if empties == 0 || before == "" && i-1-empties == 0 && empties == 0 {
-				b.WriteByte('\n')
-			}
+		case more(before) || more(line):
+			b.WriteString(strings.Repeat("\n", empties+1))
+		case empties > 0:
+			b.WriteString(strings.Repeat("\n", empties))
+		default:
+			b.WriteByte(' ')
 		}
-		b.WriteString(lines[i])
+		b.WriteString(line)
+		before, empties = line, 0
 	}
 }
 
@@ -162,6 +159,8 @@ func foldLines(b *strings.Builder, lines []string) {
 func (p *parser) flow(indent int) (*Node, bool) {
 	p.enter(p.pos)
 	defer p.leave()
+	p.flows++
+	defer func() { p.flows-- }()
 	open := p.pos
 	kind, closer := Sequence, byte(']')
 	if p.s[open] == '{' {
@@ -172,7 +171,7 @@ func (p *parser) flow(indent int) (*Node, bool) {
 	mark := len(p.scratch)
 	p.pos++
 	ok := true
-	for first := true; ; first = false {
+	for {
 		if !p.flowSpace(indent, open, closer) {
 			ok = false
 			break
@@ -195,7 +194,6 @@ func (p *parser) flow(indent int) (*Node, bool) {
 			p.pos++
 			continue
 		}
-		_ = first
 		if ok = p.flowEntry(indent, open, kind, closer); !ok {
 			break
 		}
@@ -265,7 +263,7 @@ func (p *parser) flowEntry(indent, open int, kind Kind, closer byte) bool {
 			return false
 		}
 	}
-	start := p.pos
+	start, line := p.pos, p.lineStart
 	n, ok := p.flowNode(indent, open, closer)
 	if n == nil || !ok {
 		return false
@@ -287,6 +285,9 @@ func (p *parser) flowEntry(indent, open int, kind Kind, closer byte) bool {
 		}
 		p.scratch = append(p.scratch, n)
 		return true
+	}
+	if kind == Sequence && !explicit && line != p.lineStart {
+		p.report(RuleSyntax, p.pos, p.pos+1, "a key in a list has to stand on one line with its colon")
 	}
 	p.pos++
 	if !p.flowSpace(indent, open, closer) {
@@ -362,7 +363,7 @@ func (p *parser) copy(n *Node, use diag.Span) *Node {
 	c.Items = make([]*Node, len(n.Items))
 	for i, item := range n.Items {
 		child := p.copy(item, use)
-		child.Key, child.Parent, child.index = item.Key, c, i
+		child.Key, child.Parent, child.index = item.Key, c, int32(i)
 		c.Items[i] = child
 	}
 	return c

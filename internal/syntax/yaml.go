@@ -120,11 +120,24 @@ func (p *parser) space() {
 		case c == '#' && (p.pos == p.lineStart || isBlank(p.s[p.pos-1])):
 			p.pos = p.lineEnd(p.pos)
 		default:
-			if tab := strings.IndexByte(p.s[p.lineStart:p.pos], '\t'); tab >= 0 && strings.TrimLeft(p.s[p.lineStart:p.pos], " \t") == "" && !isFlow(c) {
-				p.report(RuleSyntax, p.lineStart+tab, p.lineStart+tab+1, "a tab indents this line; indent with spaces")
+			if p.flows == 0 {
+				p.tabs()
 			}
 			return
 		}
+	}
+}
+
+// tabs reports a tab that indents a token. After spaces, one may separate a
+// scalar from them.
+func (p *parser) tabs() {
+	blank := p.s[p.lineStart:p.pos]
+	tab := strings.IndexByte(blank, '\t')
+	if tab < 0 || strings.TrimLeft(blank, " \t") != "" || isFlow(p.s[p.pos]) {
+		return
+	}
+	if tab == 0 || p.s[p.pos] == '-' && p.follows(p.pos+1) || p.looksLikeKey() {
+		p.report(RuleSyntax, p.lineStart+tab, p.lineStart+tab+1, "a tab indents this line; indent with spaces")
 	}
 }
 
@@ -186,7 +199,7 @@ func (p *parser) block(indent, _ int, inline bool) (*Node, bool) {
 	case c == '-' && p.follows(p.pos+1):
 		p.report(RuleSyntax, start, start+1, "a list cannot begin on the line of its key; put the - on a line of its own")
 		return nil, false
-	case c == '?' && p.follows(p.pos+1) && !inline:
+	case (c == '?' && p.follows(p.pos+1) || props.any && (c == '&' || c == '!')) && !inline:
 		return p.framed(props, func() (*Node, bool) { return p.blockMapping(column, nil) })
 	case c == '|' || c == '>':
 		n, ok = p.blockScalar(indent)
@@ -252,12 +265,19 @@ func (p *parser) properties(indent int, inline *bool) (properties, bool) {
 		if c != '&' && c != '!' || !*inline && p.column() <= indent {
 			break
 		}
+		if x.any && x.line != p.lineStart && (c == '&' && x.anchor != "" || c == '!' && x.tag != "") {
+			break // these belong to the first key of the mapping
+		}
 		start := p.pos
 		for p.pos < len(p.s) && !isBlank(p.s[p.pos]) && !isBreak(p.s[p.pos]) && !(isFlow(p.s[p.pos]) && c == '&') {
 			if isFlow(p.s[p.pos]) && c == '!' && !strings.HasPrefix(p.s[start:], "!<") {
 				break
 			}
 			p.pos++
+		}
+		if !p.follows(p.pos) && (p.flows == 0 || p.s[p.pos] == '{' || p.s[p.pos] == '[') {
+			p.report(RuleSyntax, start, p.pos+1, "%q cannot stand in an anchor or tag", string(p.s[p.pos]))
+			return x, false
 		}
 		text := p.s[start:p.pos]
 		if !x.any || x.line != p.lineStart {
@@ -345,7 +365,7 @@ func (p *parser) blockSequence(column int) (*Node, bool) {
 		if p.atEnd() || p.lineStart != line && p.column() <= column {
 			item = p.node(Null, dash+1, dash+1)
 		} else {
-			if p.lineStart == line && strings.IndexByte(p.s[dash:p.pos], '\t') >= 0 && p.s[p.pos] == '-' {
+			if p.lineStart == line && strings.IndexByte(p.s[dash:p.pos], '\t') >= 0 && p.s[p.pos] == '-' && p.follows(p.pos+1) {
 				p.report(RuleSyntax, dash+1, p.pos, "a tab stands between two dashes; use spaces")
 			}
 			item, ok = p.block(column, 0, false)
@@ -561,7 +581,7 @@ func (p *parser) atom(indent int, asKey bool) (*Node, bool) {
 // plain reads a plain scalar, over several lines where they are indented.
 func (p *parser) plain(indent int, inFlow, oneLine bool) (*Node, bool) {
 	start := p.pos
-	end := p.plainLine(inFlow)
+	end := p.plainLine(inFlow, true)
 	if end == start {
 		p.report(RuleSyntax, p.pos, p.pos+1, "%q cannot begin a text; put it in quotes", string(p.s[p.pos]))
 		return nil, false
@@ -594,7 +614,7 @@ func (p *parser) plain(indent int, inFlow, oneLine bool) (*Node, bool) {
 				break
 			}
 			from := p.pos
-			to := p.plainLine(inFlow)
+			to := p.plainLine(inFlow, false)
 			if to == from {
 				back()
 				break
@@ -630,7 +650,7 @@ func (p *parser) plain(indent int, inFlow, oneLine bool) (*Node, bool) {
 // rather a key that is indented too far: text, colon, blank.
 func (p *parser) looksLikeKey() bool {
 	save := p.pos
-	p.plainLine(false)
+	p.plainLine(false, false)
 	is := p.pos < len(p.s) && p.s[p.pos] == ':'
 	p.pos = save
 	return is
@@ -638,10 +658,10 @@ func (p *parser) looksLikeKey() bool {
 
 // plainLine passes the plain characters of a line and returns where they end,
 // without trailing blanks. The position is left there as well, or at what
-// stopped it.
-func (p *parser) plainLine(inFlow bool) int {
+// stopped it. On the first line, an indicator is no plain character.
+func (p *parser) plainLine(inFlow, first bool) int {
 	s, i := p.s, p.pos
-	if c := s[i]; (c == '-' || c == '?' || c == ':') && (i+1 >= len(s) || p.follows(i+1) || inFlow && isFlow(s[i+1])) {
+	if c := s[i]; first && (c == '-' || c == '?' || c == ':') && (i+1 >= len(s) || p.follows(i+1) || inFlow && isFlow(s[i+1])) {
 		return i
 	}
 	end := i
