@@ -158,8 +158,12 @@ func inPlace(k int) bool {
 // listItems reports whether items may be a list of schemas.
 func listItems(d Dialect) bool { return d != Draft2020 && d != OpenAPI30 }
 
-// strict reports whether a draft's meta-schema wants lists of names and values
-// to have at least one.
+// strictEnums reports whether a draft's meta-schema wants the values of enum to
+// differ, and at least one; since 2019-09 it only advises both.
+func strictEnums(d Dialect) bool { return d != Draft2019 && d != Draft2020 }
+
+// strictLists reports whether a draft's meta-schema wants lists of names to
+// have at least one.
 func strictLists(d Dialect) bool { return d == Draft4 || d == OpenAPI30 }
 
 // shapeFault says what is wrong with the form of a keyword's value, or "".
@@ -303,12 +307,12 @@ func faults(kw *keyword, v *syntax.Node, d Dialect, found func(formFault)) {
 			wrong(v, "a list of values")
 			return
 		}
-		if len(v.Items) == 0 && (strictLists(d) || d == Draft6) {
+		if len(v.Items) == 0 && strictEnums(d) {
 			fault(v, "%s is empty, but has to list at least one value", kw.name)
 		}
 		if i, j, twice := firstRepeated(v.Items); twice {
 			message := "%s lists %s twice; remove one (it stands at %d and at %d)"
-			if d == Draft4 || d == Draft6 {
+			if strictEnums(d) {
 				fault(v.Items[j], message, kw.name, describe(v.Items[j]), i+1, j+1)
 			} else {
 				advice(v.Items[j], message, kw.name, describe(v.Items[j]), i+1, j+1)
@@ -345,10 +349,6 @@ func faults(kw *keyword, v *syntax.Node, d Dialect, found func(formFault)) {
 // nameFaults checks $schema, $id, $ref and the anchors.
 func nameFaults(kw *keyword, v *syntax.Node, d Dialect, wrong func(*syntax.Node, string), fault, advice func(*syntax.Node, string, ...any)) {
 	if v.Kind != syntax.String {
-		if kw.name == "$ref" && d == Draft4 {
-			advice(v, "$ref is %s, but has to be a string", kindOf(v))
-			return
-		}
 		wrong(v, "a string")
 		return
 	}

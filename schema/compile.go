@@ -325,7 +325,7 @@ func (b *build) keyword(r *rule, v *syntax.Node, k int) {
 	if k == kwNone || !kw.in.has(r.dialect) || v.Kind == syntax.Invalid {
 		return
 	}
-	if kw.effect == annotates || r.resource.only == applying && isValidation(k) {
+	if kw.effect == annotates || r.resource.use&withoutValidation != 0 && isValidation(k) {
 		return
 	}
 	if why := shapeFault(kw, v, r.dialect); why != "" {
@@ -354,7 +354,7 @@ func (b *build) keyword(r *rule, v *syntax.Node, k int) {
 	case kwPattern:
 		r.texts().pattern = b.pattern(v, v.Value)
 	case kwFormat:
-		if conforms := formatNamed(v.Value, r.dialect); conforms != nil && !b.annotate {
+		if conforms := formatNamed(v.Value, r.dialect); conforms != nil && (!b.annotate || r.resource.use&assertingFormats != 0) {
 			r.texts().format, r.texts().conforms = v.Value, conforms
 		}
 	case kwItems, kwPrefixItems, kwAdditionalItems, kwContains, kwMinContains, kwMaxContains, kwMinItems, kwMaxItems, kwUniqueItems:

@@ -236,7 +236,7 @@ func (c *checker) values(n *syntax.Node, d Dialect, types typeSet) {
 	if !enum.Is(syntax.Sequence) {
 		return
 	}
-	if len(enum.Items) == 0 && !strictLists(d) && d != Draft6 {
+	if len(enum.Items) == 0 && !strictEnums(d) {
 		c.contradiction(enum, enum.KeySpan(), "enum is empty, so no value is allowed; list the values, or remove it")
 		return
 	}

@@ -32,6 +32,22 @@ func (s *Schema) Validate(instance *syntax.Node) []Problem {
 	return distinct(v.problems)
 }
 
+// ValidateJSON is Validate on the text of a JSON value. What is malformed in
+// the text is a problem too, with no keyword.
+func (s *Schema) ValidateJSON(instance []byte) []Problem {
+	root, faults := syntax.Parse(diag.NewFile("", string(instance)), syntax.JSON, syntax.Limits{})
+	var problems []Problem
+	for _, f := range faults {
+		if f.Severity == diag.Error {
+			problems = append(problems, Problem{Instance: f.Pointer, Node: root, Message: f.Message})
+		}
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	return s.Validate(root)
+}
+
 // Valid reports whether a value conforms, without saying why not.
 func (s *Schema) Valid(instance *syntax.Node) bool {
 	if s.avro != nil {

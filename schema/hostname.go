@@ -193,8 +193,8 @@ func joinsForward(r rune) bool {
 func isRightToLeft(s string) bool { return strings.ContainsFunc(s, rightToLeft) }
 
 func rightToLeft(r rune) bool {
-	return r >= 0x0590 && unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana, unicode.Nko) && !unicode.Is(unicode.M, r) ||
-		r >= 0x0660 && r <= 0x0669
+	return r >= 0x0590 && unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana, unicode.Nko) && !unicode.Is(unicode.M, r) &&
+		(r < 0x06f0 || r > 0x06f9) || r >= 0x0660 && r <= 0x0669
 }
 
 // isBidiLabel checks the Bidi rule of RFC 5893 §2 on one label of a domain
@@ -227,7 +227,7 @@ func isBidiLabel(label string, bidi bool) bool {
 			}
 		}
 	}
-	return !(european && arabic) && (unicode.IsLetter(runes[last]) || unicode.IsDigit(runes[last]))
+	return !(european && arabic) && (unicode.IsLetter(runes[last]) || unicode.IsDigit(runes[last]) || rightToLeft(runes[last]))
 }
 
 // decodePunycode decodes an A-label without its prefix (RFC 3492 §6.2).

@@ -7,13 +7,13 @@ import (
 	"github.com/treaty-events/treaty/internal/syntax"
 )
 
-// vocabularies are what a resource's keywords mean: a meta-schema of one's own
-// may leave the validation vocabulary out.
+// vocabularies is how a meta-schema of somebody's own differs from the draft's
+// in what the keywords mean; 0: not at all.
 type vocabularies uint8
 
 const (
-	everyVocabulary vocabularies = iota
-	applying                     // applicators only, no validation keywords
+	withoutValidation vocabularies = 1 << iota // only applicators
+	assertingFormats                           // formats assert, whatever the options
 )
 
 func isValidation(k int) bool {
@@ -27,7 +27,7 @@ type resource struct {
 	base      string
 	node      *syntax.Node
 	declared  Dialect // by $schema; Unknown where none is stated
-	only      vocabularies
+	use       vocabularies
 	anchors   map[string]*syntax.Node
 	dynamic   map[string]*syntax.Node // of the anchors, those that $dynamicRef may land on
 	recursive bool                    // $recursiveAnchor
@@ -63,16 +63,16 @@ func (b *build) index(n *syntax.Node, d Dialect, base string, in *resource) *res
 	if n.Kind != syntax.Mapping {
 		return res
 	}
-	declared, only := Unknown, everyVocabulary
+	declared, use := Unknown, vocabularies(0)
 	if s := n.Get("$schema"); s.Is(syntax.String) {
-		declared, only = b.declaredDialect(s.Value, d)
+		declared, use = b.declaredDialect(s.Value, d)
 		// Below the root a $schema counts only where a resource begins.
 		if declared != Unknown && (in == nil || n.Get(declared.idKeyword()).Is(syntax.String)) {
 			d = declared
 		}
 	}
 	if in == nil {
-		res.declared, res.only = declared, only
+		res.declared, res.use = declared, use
 	}
 	refAlone := d.ignoresRefSiblings() && n.Get("$ref").Is(syntax.String)
 	if id := n.Get(d.idKeyword()); id.Is(syntax.String) && !refAlone {
@@ -80,9 +80,9 @@ func (b *build) index(n *syntax.Node, d Dialect, base string, in *resource) *res
 		if address != "" {
 			address = join(res.base, address)
 			if in != nil {
-				res = &resource{node: n, declared: in.declared, only: in.only}
+				res = &resource{node: n, declared: in.declared, use: in.use}
 				if declared != Unknown {
-					res.declared, res.only = declared, only
+					res.declared, res.use = declared, use
 				}
 				b.roots[n] = res
 			}
@@ -130,24 +130,29 @@ func (r *resource) anchor(name string, n *syntax.Node, dynamic bool) {
 func (b *build) declaredDialect(uri string, given Dialect) (Dialect, vocabularies) {
 	if d, ok := metaSchemaDialect(uri); ok {
 		if given == AsyncAPI && d == Draft7 {
-			return AsyncAPI, everyVocabulary
+			d = AsyncAPI
 		}
-		return d, everyVocabulary
+		return d, 0
 	}
 	if b.documents == nil {
-		return Unknown, everyVocabulary
+		return Unknown, 0
 	}
 	meta := b.documents(strings.TrimSuffix(uri, "#"))
 	d, _ := metaSchemaDialect(meta.Get("$schema").Str())
-	if v := meta.Get("$vocabulary"); v.Is(syntax.Mapping) {
-		for _, item := range v.Items {
-			if strings.HasSuffix(item.Key.Value, "/vocab/validation") {
-				return d, everyVocabulary
-			}
-		}
-		return d, applying
+	listed := meta.Get("$vocabulary")
+	if !listed.Is(syntax.Mapping) {
+		return d, 0
 	}
-	return d, everyVocabulary
+	use := withoutValidation
+	for _, item := range listed.Items {
+		switch {
+		case strings.HasSuffix(item.Key.Value, "/vocab/validation"):
+			use &^= withoutValidation
+		case strings.HasSuffix(item.Key.Value, "/vocab/format-assertion"):
+			use |= assertingFormats
+		}
+	}
+	return d, use
 }
 
 // reference finds what a $ref, $recursiveRef or $dynamicRef leads to at first.
