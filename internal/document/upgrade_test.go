@@ -345,3 +345,36 @@ func FuzzUpgrade(f *testing.F) {
 		carryOn(t, "fuzz", text)
 	})
 }
+
+func TestRebase(t *testing.T) {
+	for _, c := range []struct{ base, file, want string }{
+		{"", "shared/a.yaml", "shared/a.yaml"},
+		{"shared/a.yaml", "", "shared/a.yaml"},
+		{"shared/a.yaml", "b.yaml", "shared/b.yaml"},
+		{"shared/a.yaml", "../b.yaml", "b.yaml"},
+		{"shared/a.yaml", "https://example.com/b.yaml", "https://example.com/b.yaml"},
+		{"https://example.com/v1/a.yaml", "../b.yaml", "https://example.com/b.yaml"},
+		{"https://example.com/v1/a.yaml", "%zz", "%zz"},
+	} {
+		if got := rebase(c.base, c.file); got != c.want {
+			t.Errorf("%q from %q is %q, not %q", c.file, c.base, got, c.want)
+		}
+	}
+}
+
+// Of repeated keys the first counts, here as everywhere.
+func TestUpgradeOfRepeatedKeys(t *testing.T) {
+	const text = `asyncapi: 2.6.0
+info: {title: T, version: '1'}
+channels:
+  a: {publish: {operationId: first, message: {payload: true, payload: false}}}
+  a: {publish: {operationId: second}}
+`
+	d := loadWell(t, fstest.MapFS{"in.yaml": {Data: []byte(text)}}, "in.yaml", true)
+	if got := d.Root.Get("operations"); got.Len() != 1 || got.Get("first") == nil {
+		t.Errorf("the operations are\n%s", dump(got))
+	}
+	if got := d.Root.At("channels", "a", "messages", "message"); got.Len() != 1 || !got.Get("payload").IsTrue() {
+		t.Errorf("the message is\n%s", dump(got))
+	}
+}
