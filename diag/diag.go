@@ -53,7 +53,7 @@ type File struct {
 	Text string
 
 	once  sync.Once
-	lines []int
+	lines []int32
 }
 
 // NewFile returns a file with the given display name and text.
@@ -65,17 +65,24 @@ type Position struct {
 	Line, Column int
 }
 
-func (f *File) starts() []int {
+// starts are the offsets at which lines begin. A line ends with LF, CRLF or a
+// CR alone. Texts are far below 2 GiB, see the limit input-bytes.
+func (f *File) starts() []int32 {
 	f.once.Do(func() {
-		f.lines = append(f.lines, 0)
-		for i := 0; i < len(f.Text); i++ {
-			switch f.Text[i] {
-			case '\n':
-				f.lines = append(f.lines, i+1)
-			case '\r':
-				if i+1 >= len(f.Text) || f.Text[i+1] != '\n' {
-					f.lines = append(f.lines, i+1)
+		f.lines = make([]int32, 1, 1+strings.Count(f.Text, "\n"))
+		if strings.IndexByte(f.Text, '\r') < 0 {
+			for at := 0; ; {
+				i := strings.IndexByte(f.Text[at:], '\n')
+				if i < 0 {
+					return
 				}
+				at += i + 1
+				f.lines = append(f.lines, int32(at))
+			}
+		}
+		for i := 0; i < len(f.Text); i++ {
+			if c := f.Text[i]; c == '\n' || c == '\r' && (i+1 == len(f.Text) || f.Text[i+1] != '\n') {
+				f.lines = append(f.lines, int32(i+1))
 			}
 		}
 	})
@@ -87,8 +94,8 @@ func (f *File) starts() []int {
 func (f *File) Position(offset int) Position {
 	offset = min(max(offset, 0), len(f.Text))
 	starts := f.starts()
-	line := sort.SearchInts(starts, offset+1)
-	return Position{Line: line, Column: offset - starts[line-1] + 1}
+	line := sort.Search(len(starts), func(i int) bool { return int(starts[i]) > offset })
+	return Position{Line: line, Column: offset - int(starts[line-1]) + 1}
 }
 
 // Line returns the text of a line, counted from 1, without its line end; ""
@@ -100,7 +107,7 @@ func (f *File) Line(line int) string {
 	}
 	end := len(f.Text)
 	if line < len(starts) {
-		end = starts[line]
+		end = int(starts[line])
 	}
 	return strings.TrimRight(f.Text[starts[line-1]:end], "\r\n")
 }

@@ -111,17 +111,17 @@ func Load(ctx context.Context, name string, o Options) (*Document, []diag.Diagno
 	if o.Files == 0 {
 		o.Files = DefaultFiles
 	}
-	d := &Document{Name: name, options: o, ctx: ctx,
+	d := &Document{Name: path.Clean(name), options: o, ctx: ctx,
 		files: map[string]*file{}, nodes: map[*diag.File]*file{}, targets: map[*syntax.Node]target{}, chains: map[*syntax.Node]int{}}
 	var found []diag.Diagnostic
 	report := func(x diag.Diagnostic) { found = append(found, x) }
 	d.late = report
 
-	text, err := readFile(o.FS, path.Clean(name), o.Limits)
+	text, err := readFile(o.FS, d.Name, o.Limits)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w %s: %w", ErrNotRead, o.Display(name), err)
 	}
-	f := d.parse(path.Clean(name), text, report)
+	f := d.parse(d.Name, text, report)
 	d.Written, d.Root = f.root, f.root
 	if f.root.Kind == syntax.Invalid {
 		return d, diag.Sort(found), nil

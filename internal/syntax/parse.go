@@ -72,6 +72,7 @@ type parser struct {
 	found     []diag.Diagnostic
 	lastFrom  int // the line of the last finding: one is enough
 	lastTo    int
+	dropped   diag.Diagnostic // what callers may add to a finding that was not needed
 	flows     int // flow collections that are open
 	slab      []Node
 	scratch   []*Node
@@ -134,7 +135,7 @@ func (p *parser) encoding() bool {
 func (p *parser) report(rule string, start, end int, format string, args ...any) *diag.Diagnostic {
 	start = min(start, len(p.s))
 	if rule == RuleSyntax && start >= p.lastFrom && start <= p.lastTo && len(p.found) > 0 {
-		return &diag.Diagnostic{}
+		return &p.dropped
 	}
 	p.lastFrom = strings.LastIndexAny(p.s[:start], "\r\n") + 1
 	p.lastTo = p.lineEnd(start)

@@ -70,33 +70,25 @@ func (p *parser) blockScalar(indent int) (*Node, bool) {
 			p.report(RuleSyntax, widestAt, widestAt+widest, "an empty line is indented more (%d) than the text that follows it (%d); remove its spaces", widest, width)
 		}
 	}
-	var lines []string
+	out := blockText{folded: n.Style == Folded}
 	content := n.End
-	for p.pos < len(p.s) {
-		if p.marker("---") || p.marker("...") {
-			break
-		}
+	for p.pos < len(p.s) && !p.marker("---") && !p.marker("...") {
 		spaces := 0
 		for p.pos+spaces < len(p.s) && spaces < width && p.s[p.pos+spaces] == ' ' {
 			spaces++
 		}
 		end := p.lineEnd(p.pos)
-		if p.pos+spaces < end && spaces < width {
-			if strings.TrimLeft(p.s[p.pos:end], " ") != "" {
-				break // less indented: the scalar is over
-			}
+		if spaces < width && p.pos+spaces < end {
+			break // less indented: the scalar is over
 		}
-		text := ""
-		if p.pos+spaces < end {
-			text = p.s[p.pos+spaces : end]
-			if content == n.End && strings.Trim(text, " ") == "" {
-				text = ""
-			}
-			if strings.TrimRight(text, " \t") != "" {
-				content = end
-			}
+		text := p.s[min(p.pos+spaces, end):end]
+		if content == n.End && strings.Trim(text, " ") == "" {
+			text = ""
 		}
-		lines = append(lines, text)
+		if strings.TrimRight(text, " \t") != "" {
+			content = end
+		}
+		out.line(text)
 		p.pos = end
 		if end >= len(p.s) {
 			break
@@ -104,55 +96,52 @@ func (p *parser) blockScalar(indent int) (*Node, bool) {
 		p.newline()
 	}
 	n.End = content
-	trail := 0
-	for len(lines) > 0 && lines[len(lines)-1] == "" {
-		lines = lines[:len(lines)-1]
-		trail++
-	}
-	var b strings.Builder
-	if n.Style == Literal {
-		b.WriteString(strings.Join(lines, "\n"))
-	} else {
-		foldLines(&b, lines)
-	}
-	switch {
-	case chomp == '-':
-	case chomp == '+':
-		if len(lines) > 0 {
-			b.WriteByte('\n')
-		}
-		b.WriteString(strings.Repeat("\n", trail))
-	case len(lines) > 0:
-		b.WriteByte('\n')
-	}
-	n.Value = b.String()
+	n.Value = out.close(chomp)
 	return n, true
 }
 
-// foldLines joins lines as a folded scalar does: one break is a space, unless
-// the line before or after it is more indented; empty lines are breaks.
-func foldLines(b *strings.Builder, lines []string) {
-	more := func(s string) bool { return isBlank(s[0]) }
-	before := "" // the last line that was not empty
-	empties := 0
-	for _, line := range lines {
-		if line == "" {
-			empties++
-			continue
-		}
-		switch {
-		case before == "":
-			b.WriteString(strings.Repeat("\n", empties))
-		case more(before) || more(line):
-			b.WriteString(strings.Repeat("\n", empties+1))
-		case empties > 0:
-			b.WriteString(strings.Repeat("\n", empties))
-		default:
-			b.WriteByte(' ')
-		}
-		b.WriteString(line)
-		before, empties = line, 0
+// blockText puts the lines of a block scalar together.
+type blockText struct {
+	folded bool
+	b      strings.Builder
+	any    bool // a line that is not empty has been written
+	more   bool // and the last such was indented more than the text
+	empty  int  // empty lines since
+}
+
+// line adds a line. In a folded scalar one break is a space, unless the line
+// before or after it is indented more; empty lines are breaks.
+func (t *blockText) line(text string) {
+	if text == "" {
+		t.empty++
+		return
 	}
+	more := isBlank(text[0])
+	breaks := t.empty
+	switch {
+	case !t.any:
+	case !t.folded || t.more || more:
+		breaks++
+	case breaks == 0:
+		t.b.WriteByte(' ')
+	}
+	for range breaks {
+		t.b.WriteByte('\n')
+	}
+	t.b.WriteString(text)
+	t.any, t.more, t.empty = true, more, 0
+}
+
+// close ends the text as its chomping indicator says: 0 keeps one break, -
+// none, + all.
+func (t *blockText) close(chomp byte) string {
+	if t.any && chomp != '-' {
+		t.b.WriteByte('\n')
+	}
+	if chomp == '+' {
+		t.b.WriteString(strings.Repeat("\n", t.empty))
+	}
+	return t.b.String()
 }
 
 // flow reads a flow collection.
