@@ -73,7 +73,7 @@ type parser struct {
 	lastFrom  int // the line of the last finding: one is enough
 	lastTo    int
 	dropped   diag.Diagnostic // what callers may add to a finding that was not needed
-	flows     int // flow collections that are open
+	flows     int             // flow collections that are open
 	slab      []Node
 	scratch   []*Node
 	anchors   map[string]*Node

@@ -70,7 +70,7 @@ func (p *parser) blockScalar(indent int) (*Node, bool) {
 			p.report(RuleSyntax, widestAt, widestAt+widest, "an empty line is indented more (%d) than the text that follows it (%d); remove its spaces", widest, width)
 		}
 	}
-	out := blockText{folded: n.Style == Folded}
+	out := blockLines{folded: n.Style == Folded}
 	content := n.End
 	for p.pos < len(p.s) && !p.marker("---") && !p.marker("...") {
 		spaces := 0
@@ -100,8 +100,8 @@ func (p *parser) blockScalar(indent int) (*Node, bool) {
 	return n, true
 }
 
-// blockText puts the lines of a block scalar together.
-type blockText struct {
+// blockLines puts the lines of a block scalar together.
+type blockLines struct {
 	folded bool
 	b      strings.Builder
 	any    bool // a line that is not empty has been written
@@ -111,7 +111,7 @@ type blockText struct {
 
 // line adds a line. In a folded scalar one break is a space, unless the line
 // before or after it is indented more; empty lines are breaks.
-func (t *blockText) line(text string) {
+func (t *blockLines) line(text string) {
 	if text == "" {
 		t.empty++
 		return
@@ -134,7 +134,7 @@ func (t *blockText) line(text string) {
 
 // close ends the text as its chomping indicator says: 0 keeps one break, -
 // none, + all.
-func (t *blockText) close(chomp byte) string {
+func (t *blockLines) close(chomp byte) string {
 	if t.any && chomp != '-' {
 		t.b.WriteByte('\n')
 	}
