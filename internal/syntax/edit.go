@@ -50,24 +50,28 @@ func Replace(n, value *Node) diag.Edit {
 		return replaceText(n, inline(n, value))
 	}
 	s := place(n)
+	w := blockWriter{lf: newline(n.File)}
+	// What follows on the line is a comment, which a literal would take in.
+	w.oneLine = restOfLine(n.File.Text[s.End:]) != ""
 	collection := n.Len() > 0 && n.Style != Flow && s == n.Span()
-	lf := newline(n.File)
 	switch {
-	case value.Len() > 0 && collection:
-		return edit(s.File, s.Start, s.End, blockText(value, column(s.File, s.Start), lf))
 	case value.Len() > 0 && n.Parent == nil:
-		return edit(s.File, s.Start, s.End, blockText(value, 0, lf))
-	case value.Len() > 0 && n.Key == nil:
-		return replaceText(n, blockText(value, column(s.File, dash(n))+indentStep, lf))
+		return edit(s.File, s.Start, s.End, w.collection(value, 0))
+	case value.Len() > 0 && s.Start == s.End && n.Key == nil:
+		return replaceText(n, w.collection(value, column(s.File, dash(n))+indentStep))
+	case value.Len() > 0 && (collection || n.Key == nil || s.Start < s.End && ownLine(s)):
+		return edit(s.File, s.Start, s.End, w.collection(value, column(s.File, s.Start)))
 	case value.Len() > 0:
 		start := s.Start
 		for start > n.Key.End && n.File.Text[start-1] == ' ' {
 			start--
 		}
 		level := column(n.Key.File, n.Key.Start) + indentStep
-		return edit(s.File, start, s.End, lf+strings.Repeat(" ", level)+blockText(value, level, lf))
+		return edit(s.File, start, s.End, w.lf+strings.Repeat(" ", level)+w.collection(value, level))
+	case n.Parent == nil:
+		return replaceText(n, inline(n, value))
 	}
-	text := blockScalar(n, value, lf)
+	text := strings.TrimPrefix(w.entry(NewEntry("k", value), column(n.File, extent(n).Start)), "k: ")
 	if collection && n.Key != nil {
 		// Up to the line of the key, where no comment stands between.
 		if gap := n.File.Text[n.Key.End:n.Start]; strings.Trim(gap, ": \r\n") == "" {
@@ -84,13 +88,21 @@ func InsertKey(n *Node, key string, value *Node) diag.Edit {
 	if n.Kind != Mapping || n.Len() == 0 {
 		return Replace(n, Synthetic(nil, Mapping, []*Node{entry}))
 	}
-	last := n.Items[0]
+	var last *Node
 	for _, item := range n.Items {
-		if extent(item).End > extent(last).End && within(item, n) {
+		if within(item, n) && (last == nil || extent(item).End > extent(last).End) {
 			last = item
 		}
 	}
-	return insertAfter(n, last, entry)
+	if last != nil {
+		return insertAfter(n, last, entry)
+	}
+	// All that it has, a merge key brings.
+	if n.Style == Flow {
+		return edit(n.File, n.Start+1, n.Start+1, flowEntry(n, entry)+", ")
+	}
+	w, indent := blockWriter{lf: newline(n.File)}, column(n.File, n.Start)
+	return edit(n.File, n.Start, n.Start, w.entry(entry, indent)+w.lf+strings.Repeat(" ", indent))
 }
 
 // InsertKeyAfter adds an entry to the mapping of another entry, behind that.
@@ -99,27 +111,24 @@ func InsertKeyAfter(after *Node, key string, value *Node) diag.Edit {
 }
 
 func insertAfter(n, last, entry *Node) diag.Edit {
-	text, lf := n.File.Text, newline(n.File)
+	text, w := n.File.Text, blockWriter{lf: newline(n.File)}
 	end := extent(last).End
 	if n.Style == Flow {
 		indent, first := firstOnLine(n.File, extent(last).Start)
 		if !first {
 			return edit(n.File, end, end, ", "+flowEntry(n, entry))
 		}
-		return edit(n.File, end, end, ","+lf+indent+strings.ReplaceAll(flowEntry(n, entry), "\n", lf+indent))
+		return edit(n.File, end, end, ","+w.lf+indent+strings.ReplaceAll(flowEntry(n, entry), "\n", w.lf+indent))
 	}
-	indent := column(n.File, n.Start)
-	if within(n.Items[0], n) {
-		indent = column(n.File, n.Items[0].Key.Start)
-	}
-	line := strings.Repeat(" ", indent) + blockEntry(entry, indent, lf)
+	indent := column(n.File, last.Key.Start)
+	line := strings.Repeat(" ", indent) + w.entry(entry, indent)
 	end += len(restOfLine(text[end:]))
 	if keepsBlankLines(last) {
 		if end = afterBlankLines(text, end); strings.HasSuffix(text[:end], "\n") {
-			return edit(n.File, end, end, line+lf)
+			return edit(n.File, end, end, line+w.lf)
 		}
 	}
-	return edit(n.File, end, end, lf+line)
+	return edit(n.File, end, end, w.lf+line)
 }
 
 // DeleteKey takes an entry out of its mapping, or an item out of its list. In
@@ -150,7 +159,7 @@ func DeleteKey(n *Node) diag.Edit {
 		if start := extent(next).Start; strings.TrimSpace(text[s.End:start]) == "" {
 			return edit(f, s.Start, start, "")
 		}
-		return edit(f, s.Start, end, "")
+		return edit(f, len(strings.TrimRight(text[:s.Start], " ")), end, "")
 	}
 	if keepsBlankLines(n) {
 		end = afterBlankLines(text, end)
@@ -185,6 +194,12 @@ func edit(f *diag.File, start, end int, text string) diag.Edit {
 	return diag.Edit{Span: diag.Span{File: f, Start: start, End: end}, NewText: text}
 }
 
+// ownLine reports whether nothing stands before a span on its line.
+func ownLine(s diag.Span) bool {
+	_, first := firstOnLine(s.File, s.Start)
+	return first
+}
+
 // place is the text that stands for a node: its own, or the alias in its
 // place. A line end that a block scalar ends with is not part of it.
 func place(n *Node) diag.Span {
@@ -193,6 +208,14 @@ func place(n *Node) diag.Span {
 		if n.Key == nil && n.Parent.Start <= a.Start && a.End <= n.Parent.End ||
 			n.Key != nil && n.Key.File == n.File && plainGap(n.File.Text, n.Key.End, a.Start) {
 			return *a
+		}
+	}
+	if n.Len() > 0 && n.Style != Flow {
+		// An alias in the last place has its end where it was used.
+		if last := n.Items[n.Len()-1]; last.Alias != nil && last.Alias.File == n.File && last.Alias.Start >= n.Start && n.Alias == nil {
+			s.End = max(s.End, last.Alias.End)
+		} else if last.Alias == nil && last.File == n.File {
+			s.End = max(s.End, place(last).End)
 		}
 	}
 	for s.End > s.Start && (n.File.Text[s.End-1] == '\n' || n.File.Text[s.End-1] == '\r') {
@@ -218,7 +241,7 @@ func extent(n *Node) diag.Span {
 // where a merge key found it.
 func within(item, n *Node) bool {
 	s := extent(item)
-	return (item.Key == nil || item.Key.Alias == nil) && s.File == n.File && n.Start <= s.Start && s.Start <= s.End && s.End <= n.End
+	return (item.Key == nil || item.Key.Alias == nil) && s.File == n.File && n.Start <= s.Start && s.Start <= n.End
 }
 
 // dash is where the dash of an item of a block list stands.
@@ -290,30 +313,25 @@ func flowEntry(n, entry *Node) string {
 	return key + ": " + string(value)
 }
 
-// blockScalar is a scalar or an empty collection for the place of n in block
-// style.
-func blockScalar(n, value *Node, lf string) string {
-	if n.Parent == nil {
-		return inline(n, value)
-	}
-	indent := column(n.File, extent(n).Start)
-	text := blockEntry(NewEntry("k", value), indent, lf)
-	return strings.TrimPrefix(text, "k: ")
+// blockWriter writes values in block style to go between other lines.
+type blockWriter struct {
+	lf      string // the line end of the file
+	oneLine bool   // scalars keep to one line
 }
 
-// blockText is a collection that is not empty as block entries, the first
-// without its indentation, without the last line end.
-func blockText(value *Node, indent int, lf string) string {
-	e := emitter{fresh: true, clip: true}
+// collection is a collection that is not empty, the first entry without its
+// indentation, the last without its line end.
+func (w blockWriter) collection(value *Node, indent int) string {
+	e := emitter{fresh: true, clip: true, oneLine: w.oneLine}
 	if e.block(value, indent, true) != nil {
-		return "null"
+		return "null" // what could not be read says nothing
 	}
-	return strings.ReplaceAll(strings.TrimSuffix(e.b.String(), "\n"), "\n", lf)
+	return strings.ReplaceAll(strings.TrimSuffix(e.b.String(), "\n"), "\n", w.lf)
 }
 
-// blockEntry is an entry of block style without indentation and last line end.
-func blockEntry(entry *Node, indent int, lf string) string {
-	return blockText(Synthetic(nil, Mapping, []*Node{entry}), indent, lf)
+// entry is an entry without its indentation and line end.
+func (w blockWriter) entry(entry *Node, indent int) string {
+	return w.collection(Synthetic(nil, Mapping, []*Node{entry}), indent)
 }
 
 // newline is the line end that a file uses.

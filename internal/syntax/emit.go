@@ -76,6 +76,7 @@ const indentStep = 2
 type emitter struct {
 	b       strings.Builder
 	fresh   bool
+	oneLine bool             // no literals
 	clip    bool             // other text follows, whose blank lines no literal may take in
 	intact  map[*Node]bool   // answers of copies, for collections
 	written map[comment]bool // comments are written once, where they are met first
@@ -217,7 +218,7 @@ func (e *emitter) short(n *Node, indent int) error {
 		return nil
 	}
 	e.b.WriteByte(' ')
-	if n.Kind == String {
+	if n.Kind == String && !e.oneLine {
 		if header, lines, ok := literal(n.Value); ok && !(e.clip && strings.HasSuffix(header, "+")) {
 			e.b.WriteString(header)
 			e.behind(e.lineComment(n))
