@@ -131,7 +131,7 @@ func Load(ctx context.Context, name string, o Options) (*Document, []diag.Diagno
 	}
 	if d.Version.Major == 2 {
 		d.walk(d.Written, root2(), report)
-		d.Root, d.Notes = upgrade(d.Written, func(ref *syntax.Node) *syntax.Node { return d.Resolve(ref) })
+		d.Root, d.Notes = upgrade(d.Written, d.Target)
 		d.visits, d.schemas = nil, nil
 		d.walk(d.Root, root3(), nil)
 	} else {

@@ -43,7 +43,7 @@ var root2 = sync.OnceValue(func() *Object {
 	variables := mapOf(either(ServerVariable), VariableName)
 
 	root2Object.Fields = append([]Field{
-		{Name: "asyncapi", Type: text(), Required: true},
+		{Name: "asyncapi", Type: anything(), Required: true},
 		{Name: "id", Type: textAs(identifier)},
 		{Name: "info", Type: inPlace(info2), Required: true},
 		{Name: "servers", Type: servers},

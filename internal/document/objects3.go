@@ -47,7 +47,7 @@ var root3 = sync.OnceValue(func() *Object {
 	security := uniqueList(either(SecurityScheme))
 
 	Root.Fields = append([]Field{
-		{Name: "asyncapi", Type: text(), Required: true},
+		{Name: "asyncapi", Type: anything(), Required: true},
 		{Name: "id", Type: textAs(identifier)},
 		{Name: "info", Type: inPlace(Info), Required: true},
 		{Name: "servers", Type: mapOf(either(Server), ComponentName)},

@@ -224,6 +224,11 @@ components:
 		}
 	}
 	for path, written := range map[string]string{
+		"channels a.b messages b":         "/channels/a~1b/publish/message",
+		"operations onB":                  "/channels/a~1b/publish",
+		"channels a.b":                    "/channels/a~1b",
+		"channels a.b address":            "/channels/a~1b",
+		"servers prod host":               "/servers/prod/url",
 		"channels a.b messages b payload": "/channels/a~1b/publish/message/payload",
 		"components messages C payload":   "/components/messages/C/payload",
 	} {

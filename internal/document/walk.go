@@ -117,7 +117,7 @@ func describe(n *syntax.Node) string {
 
 func clipText(s string) string {
 	if len(s) > 60 {
-		return s[:57] + "…"
+		return strings.ToValidUTF8(s[:57], "") + "…"
 	}
 	return s
 }
@@ -150,6 +150,9 @@ func (w *Walk) object(n *syntax.Node, o *Object) {
 func withArticle(name string) string {
 	if name == "" {
 		return "a map"
+	}
+	if isExtension(name) {
+		return name
 	}
 	if strings.ContainsRune("AEIOUaeiou", rune(name[0])) {
 		return "an " + name

@@ -193,8 +193,11 @@ func (n *Node) Pointer() string {
 	}
 	var steps []string
 	for at := n; at.Parent != nil; at = at.Parent {
-		if at.Key != nil {
-			steps = append(steps, EscapePointer(at.Key.Value))
+		if key := at.Key; key != nil {
+			if i := int(at.index); i < len(at.Parent.Items) && at.Parent.Items[i].Key != nil {
+				key = at.Parent.Items[i].Key // as written, whatever a rewrite calls it
+			}
+			steps = append(steps, EscapePointer(key.Value))
 		} else {
 			steps = append(steps, strconv.Itoa(int(at.index)))
 		}

@@ -120,25 +120,27 @@ func (p *parser) space() {
 		case c == '#' && (p.pos == p.lineStart || isBlank(p.s[p.pos-1])):
 			p.pos = p.lineEnd(p.pos)
 		default:
-			if p.flows == 0 {
-				p.tabs()
+			if p.flows > 0 || !p.tabs() {
+				return
 			}
-			return
+			p.pos = p.lineEnd(p.pos) // nobody can say where the line belongs
 		}
 	}
 }
 
 // tabs reports a tab that indents a token. After spaces, one may separate a
 // scalar from them.
-func (p *parser) tabs() {
+func (p *parser) tabs() bool {
 	blank := p.s[p.lineStart:p.pos]
 	tab := strings.IndexByte(blank, '\t')
 	if tab < 0 || strings.TrimLeft(blank, " \t") != "" || isFlow(p.s[p.pos]) {
-		return
+		return false
 	}
-	if tab == 0 || p.s[p.pos] == '-' && p.follows(p.pos+1) || p.looksLikeKey() {
-		p.report(RuleSyntax, p.lineStart+tab, p.lineStart+tab+1, "a tab indents this line; indent with spaces")
+	if tab > 0 && !(p.s[p.pos] == '-' && p.follows(p.pos+1)) && !p.looksLikeKey() {
+		return false
 	}
+	p.report(RuleSyntax, p.lineStart+tab, p.lineStart+tab+1, "a tab indents this line; indent with spaces")
+	return true
 }
 
 // blanks passes spaces and tabs on this line.
@@ -228,7 +230,36 @@ func (p *parser) block(indent, _ int, inline bool) (*Node, bool) {
 		return p.framed(props, func() (*Node, bool) { return p.blockMapping(column, n) })
 	}
 	p.pos = after
+	if !inline && n.Style == Plain && p.keyBelow(column) {
+		p.noKey(n.Start)
+		return p.framed(props, func() (*Node, bool) { return p.blockMapping(column, nil) })
+	}
 	return p.finish(n, props), ok
+}
+
+// keyBelow reports whether the next line begins a key in the column, and if so
+// goes there: what stands above it should have been a key too.
+func (p *parser) keyBelow(column int) bool {
+	at, line := p.pos, p.lineStart
+	if p.pos < len(p.s) && isBreak(p.s[p.pos]) {
+		p.space()
+		if !p.atEnd() && p.lineStart != line && p.column() == column && p.looksLikeKey() {
+			return true
+		}
+	}
+	p.pos, p.lineStart = at, line
+	return false
+}
+
+// noKey reports a line that stands where a key has to be.
+func (p *parser) noKey(start int) {
+	end := p.lineEnd(start)
+	text := p.s[start:end]
+	if i := strings.IndexByte(text, ':'); i > 0 && !strings.HasPrefix(text[i:], "://") {
+		p.report(RuleSyntax, start+i, start+i+1, "%q is no key, because no space follows its colon; write %q", clip(text), clip(text[:i]+": "+text[i+1:]))
+	} else {
+		p.report(RuleSyntax, start, end, "%q stands where a key has to be; write a colon and a space after the key", clip(text))
+	}
 }
 
 // properties are a node's anchor and tag.
@@ -484,13 +515,7 @@ func (p *parser) blockKey(column int) (key *Node, explicit, ok bool) {
 	p.finish(key, x)
 	p.blanks()
 	if p.pos >= len(p.s) || p.s[p.pos] != ':' || !p.follows(p.pos+1) || p.lineStart != line {
-		end := p.lineEnd(start)
-		text := p.s[start:end]
-		if i := strings.IndexByte(text, ':'); i > 0 && key.Style == Plain && !strings.HasPrefix(text[i:], "://") {
-			p.report(RuleSyntax, start+i, start+i+1, "%q is no key, because no space follows its colon; write %q", clip(text), clip(text[:i]+": "+text[i+1:]))
-		} else {
-			p.report(RuleSyntax, start, end, "%q stands where a key has to be; write a colon and a space after the key", clip(text))
-		}
+		p.noKey(start)
 		return nil, false, false
 	}
 	return p.scalarKey(key, start), false, true
