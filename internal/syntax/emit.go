@@ -79,10 +79,10 @@ type emitter struct {
 	oneLine bool             // no literals
 	clip    bool             // other text follows, whose blank lines no literal may take in
 	intact  map[*Node]bool   // answers of copies, for collections
-	written map[comment]bool // comments are written once, where they are met first
+	written map[comment]bool // comments and blank lines are written once, where they are met first
 }
 
-// comment is a comment in a source, by the byte that it starts at.
+// comment is a comment in a source, by the byte that it or its line starts at.
 type comment struct {
 	file  *diag.File
 	start int

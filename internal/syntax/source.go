@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/treaty-events/treaty/diag"
@@ -223,22 +224,19 @@ func (e *emitter) comments(item, in *Node) []string {
 		switch {
 		case s == "" && !stays, s != "" && s[0] != '#':
 			above = -1
-		case s == "":
-			if n := len(lines); n == 0 || lines[n-1] != "" {
-				lines = append(lines, "")
-			}
-		case !e.written[comment{o.File, above}]:
+		case e.written[comment{o.File, above}]:
+		default:
 			e.written[comment{o.File, above}] = true
-			lines = append(lines, s)
+			if n := len(lines); s != "" || n == 0 || lines[n-1] != "" {
+				lines = append(lines, s)
+			}
 		}
 		if above < 0 {
 			break
 		}
 		line = above
 	}
-	for i, j := 0, len(lines)-1; i < j; i, j = i+1, j-1 {
-		lines[i], lines[j] = lines[j], lines[i]
-	}
+	slices.Reverse(lines)
 	if written := e.b.String(); written == "" || strings.HasSuffix(written, "\n\n") {
 		// Another blank line would belong to a literal that keeps them.
 		for len(lines) > 0 && lines[0] == "" {
