@@ -604,17 +604,17 @@ func (t *avroType) describe() string {
 // defaultOf checks the default of a field. Until 1.11 a union's default was of
 // its first type; 1.12 allows any.
 func (r *avroReader) defaultOf(f avroField) {
-	v := &avroValidation{defaults: true}
-	v.check(f.typ, f.byDef)
-	if len(v.problems) == 0 {
+	if f.byDef.Str() == "null" && f.typ.kind == avroUnion && len(f.typ.branches) > 0 && f.typ.branches[0].kind == avroNull {
+		r.report(diag.Diagnostic{Rule: RuleInvalid, Severity: diag.Error, Span: f.byDef.Span(), Pointer: f.byDef.Pointer(),
+			Message: fmt.Sprintf("the default of %s is the text %s, not null; write null without quotes", quote(f.name), quote("null")),
+			Fix:     &diag.Fix{Title: "write null without quotes", Edits: []diag.Edit{{Span: f.byDef.Span(), NewText: "null"}}}})
 		return
 	}
-	p := v.problems[0]
-	hint := ""
-	if f.typ.kind == avroUnion && f.byDef.Kind == syntax.String && f.byDef.Value == "null" {
-		hint = "; write null without quotes"
+	v := &avroValidation{defaults: true}
+	v.check(f.typ, f.byDef)
+	if len(v.problems) > 0 {
+		r.fault(f.byDef, "the default of %s is not of its type: %s", quote(f.name), v.problems[0].Message)
 	}
-	r.fault(f.byDef, "the default of %s is not of its type: %s%s", quote(f.name), p.Message, hint)
 }
 
 // endless finds records that contain themselves in every value, so that there
@@ -628,7 +628,7 @@ func (r *avroReader) endless(t *avroType, done map[*avroType]bool) {
 		if t.kind == avroRecord && reaches(f.typ, t, map[*avroType]bool{}) {
 			at := f.node.Get("type")
 			r.report(diag.Diagnostic{Rule: RuleContradiction, Severity: diag.Warning, Span: at.Span(), Pointer: at.Pointer(),
-				Message: fmt.Sprintf("every %s contains another by the field %s, so none can be written; make it a union with null, or an array", t.describe(), quote(f.name))})
+				Message: fmt.Sprintf("every %s contains another by the field %s, so none can be written; make it a union with null, or an array", t.name, quote(f.name))})
 		}
 		r.endless(f.typ, done)
 	}

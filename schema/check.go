@@ -30,6 +30,7 @@ type checker struct {
 	report   func(diag.Diagnostic)
 	formOnly bool // only what the dialect's meta-schema demands
 
+	compared     int // candidates looked at for near misses
 	patterns     map[string]compiledPattern
 	compositions map[*syntax.Node]*definitions // by outermost schema
 }
@@ -41,6 +42,18 @@ type scope struct {
 	dialect Dialect
 	keyword string // that holds node in the outer schema
 	outer   *scope
+}
+
+// maxCompared bounds the look for near misses, which would otherwise cost the
+// product of the names that are wrong and those that are right.
+const maxCompared = 100_000
+
+// near is diag.Nearest as long as it is in proportion.
+func (c *checker) near(word string, candidates []string) (string, bool) {
+	if c.compared += len(candidates); c.compared > maxCompared {
+		return "", false
+	}
+	return diag.Nearest(word, candidates)
 }
 
 func (c *checker) find(rule string, sev diag.Severity, span diag.Span, n *syntax.Node, format string, args ...any) {
@@ -97,7 +110,7 @@ func notASchema(n *syntax.Node, d Dialect) string {
 		if !n.IsTrue() {
 			instead = "{not: {}}"
 		}
-		return n.Value + " is no schema in " + d.String() + ", which has no boolean schemas here; write " + instead
+		return n.Value + " is no schema in " + d.inText() + ", which has no boolean schemas here; write " + instead
 	}
 	if d.booleanSchemas() {
 		return describe(n) + " is no schema; write an object of keywords, or true or false"
@@ -123,7 +136,7 @@ func (c *checker) declared(n *syntax.Node, d Dialect) Dialect {
 		return d
 	}
 	c.find(RuleInvalid, diag.Error, s.Span(), s, "$schema %s says %s, but the schema is used as %s; make the two agree, by the schemaFormat or by $schema",
-		quote(s.Value), stated, d)
+		quote(s.Value), stated.inText(), d.inText())
 	return stated
 }
 
@@ -266,9 +279,9 @@ func faults(kw *keyword, v *syntax.Node, d Dialect, found func(formFault)) {
 		switch {
 		case v.Kind != syntax.Sequence:
 		case d == Draft2020:
-			fault(v, "%s is a list, which it was until 2019-09; in %s write prefixItems for the first items, and items for the rest", kw.name, d)
+			fault(v, "%s is a list, which it was until 2019-09; in %s write prefixItems for the first items, and items for the rest", kw.name, d.inText())
 		case d == OpenAPI30:
-			fault(v, "%s is a list, but has to be one schema in %s", kw.name, d)
+			fault(v, "%s is a list, but has to be one schema in %s", kw.name, d.inText())
 		case len(v.Items) == 0:
 			fault(v, "%s is an empty list, but has to list at least one schema; remove it, or write a schema", kw.name)
 		}
@@ -365,7 +378,7 @@ func nameFaults(kw *keyword, v *syntax.Node, d Dialect, wrong func(*syntax.Node,
 		advice(v, "%s %s is no URI reference (RFC 3986); percent-encode what is not allowed in one", kw.name, quote(v.Value))
 	case kw.name == "$id" && (d == Draft2019 || d == Draft2020):
 		if i := strings.IndexByte(v.Value, '#'); i >= 0 && i < len(v.Value)-1 {
-			fault(v, "$id %s has a fragment, which names nothing in %s; write $anchor: %s beside it", quote(v.Value), d, v.Value[i+1:])
+			fault(v, "$id %s has a fragment, which names nothing in %s; write $anchor: %s beside it", quote(v.Value), d.inText(), v.Value[i+1:])
 		}
 	}
 }
@@ -401,11 +414,11 @@ func exclusiveFaults(kw *keyword, v *syntax.Node, d Dialect, wrong func(*syntax.
 	}
 	switch {
 	case boolean && v.Kind == syntax.Number:
-		fault(v, "%s is the number %s, but is true or false in %s; write %s: %s and %s: true", kw.name, clip(v.Value), d, bound, clip(v.Value), kw.name)
+		fault(v, "%s is the number %s, but is true or false in %s; write %s: %s and %s: true", kw.name, clip(v.Value), d.inText(), bound, clip(v.Value), kw.name)
 	case boolean && v.Kind != syntax.Bool:
 		wrong(v, "true or false")
 	case !boolean && v.Kind == syntax.Bool:
-		fault(v, "%s is %s, as in draft-04, but is a number in %s; write %s with the bound itself in place of %s", kw.name, v.Value, d, kw.name, bound)
+		fault(v, "%s is %s, as in draft-04, but is a number in %s; write %s with the bound itself in place of %s", kw.name, v.Value, d.inText(), kw.name, bound)
 	case !boolean:
 		numberFaults(kw, v, wrong, fault)
 	}
@@ -414,7 +427,7 @@ func exclusiveFaults(kw *keyword, v *syntax.Node, d Dialect, wrong func(*syntax.
 // nameListFaults checks a list of property names.
 func nameListFaults(kw *keyword, v *syntax.Node, d Dialect, fault func(*syntax.Node, string, ...any)) {
 	if len(v.Items) == 0 && strictLists(d) {
-		fault(v, "%s is empty, but has to name at least one property in %s; remove it", called(kw, v), d)
+		fault(v, "%s is empty, but has to name at least one property in %s; remove it", called(kw, v), d.inText())
 	}
 	seen := make(map[string]bool, len(v.Items))
 	for _, item := range v.Items {
@@ -455,7 +468,7 @@ func typeFaults(kw *keyword, v *syntax.Node, d Dialect, found func(formFault)) {
 		return
 	}
 	if d == OpenAPI30 {
-		found(formFault{node: v, message: "type is a list, but is one name in " + d.String() + "; write nullable: true for null, and anyOf for other alternatives"})
+		found(formFault{node: v, message: "type is a list, but is one name in " + d.inText() + "; write nullable: true for null, and anyOf for other alternatives"})
 		return
 	}
 	if len(v.Items) == 0 {
@@ -558,7 +571,7 @@ func (c *checker) loneExclusive(n *syntax.Node) {
 // regex reports a pattern that ECMA-262 does not have. text is the string
 // node or key that it is written in.
 func (c *checker) regex(text, at *syntax.Node) {
-	_, err := c.pattern(text.Value)
+	err := validPattern(text.Value)
 	if err == nil {
 		return
 	}

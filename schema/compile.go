@@ -21,6 +21,7 @@ type Compiler struct {
 	resources map[string]*resource       // by absolute URI
 	roots     map[*syntax.Node]*resource // by the node that the resource is
 	patterns  map[string]*pattern
+	dynamic   bool // $dynamicRef or $recursiveRef has been seen
 }
 
 type ruleKey struct {
@@ -61,8 +62,9 @@ func NewCompiler(resolve Resolver, opts ...Option) *Compiler {
 
 // Schema is a compiled schema. It is safe for concurrent use.
 type Schema struct {
-	rule *rule
-	avro *avroType
+	rule    *rule
+	avro    *avroType
+	dynamic bool
 }
 
 // CompileError is why a schema cannot be used to validate with. Check says the
@@ -100,7 +102,7 @@ func (c *Compiler) Compile(n *syntax.Node, d Dialect) (*Schema, error) {
 	if err := b.run(); err != nil {
 		return nil, err
 	}
-	return &Schema{rule: r}, nil
+	return &Schema{rule: r, dynamic: c.dynamic}, nil
 }
 
 // rule is a compiled schema: what it asserts, sorted by what it looks at.
@@ -113,14 +115,15 @@ type rule struct {
 	types   typeSet // 0: every one
 	meta    Dialect // the value has to be a schema of this dialect
 
-	constant *syntax.Node
-	enum     *syntax.Node
-	ref      *rule
-	dynamic  *dynamicRef
-	number   *numberRules
-	text     *textRules
-	array    *arrayRules
-	object   *objectRules
+	constant  *syntax.Node
+	enum      *syntax.Node
+	enumTexts map[string]bool // canonical texts of a long enum
+	ref       *rule
+	dynamic   *dynamicRef
+	number    *numberRules
+	text      *textRules
+	array     *arrayRules
+	object    *objectRules
 
 	allOf, anyOf, oneOf []*rule
 	not                 *rule
@@ -343,6 +346,12 @@ func (b *build) keyword(r *rule, v *syntax.Node, k int) {
 		}
 	case kwEnum:
 		r.enum = v
+		if len(v.Items) > 16 {
+			r.enumTexts = make(map[string]bool, len(v.Items))
+			for _, item := range v.Items {
+				r.enumTexts[string(canonical(nil, item))] = true
+			}
+		}
 	case kwConst:
 		r.constant = v
 	case kwMinimum, kwMaximum, kwExclusiveMinimum, kwExclusiveMaximum, kwMultipleOf:
@@ -381,8 +390,10 @@ func (b *build) keyword(r *rule, v *syntax.Node, k int) {
 	case kwElse:
 		r.elseRule = b.sub(r, v)
 	case kwRecursiveRef:
+		b.dynamic = true
 		r.dynamic = &dynamicRef{keyword: "$recursiveRef", initial: b.reference(r, v)}
 	case kwDynamicRef:
+		b.dynamic = true
 		r.dynamic = &dynamicRef{keyword: "$dynamicRef", initial: b.reference(r, v)}
 		if _, fragment, ok := strings.Cut(v.Value, "#"); ok && fragment != "" && fragment[0] != '/' && r.dynamic.initial != nil {
 			if initial := r.dynamic.initial; initial.node.Get("$dynamicAnchor").Str() == fragment {

@@ -18,24 +18,47 @@ func (c *checker) contradictions(n *syntax.Node, d Dialect) {
 			k := lookup(item.Key.Value)
 			if k != kwRef && k != kwID && k != kwID4 && keywords[k].effect == asserts && keywords[k].in.has(d) {
 				c.find(RuleUnusedKeyword, diag.Warning, item.Key.Span(), item,
-					"%q stands beside $ref and is ignored in %s; write allOf with the $ref and a schema that has it", item.Key.Value, d)
+					"%q stands beside $ref and is ignored in %s; write allOf with the $ref and a schema that has it", item.Key.Value, d.inText())
 			}
 		}
 		return
 	}
 	types := statedTypes(n, d)
 	c.unused(n, d, types)
-	c.numbers(n, d, types)
-	c.pair(n, d, "minLength", "maxLength", "string", "length")
-	c.pair(n, d, "minItems", "maxItems", "list", "number of items")
-	c.pair(n, d, "minProperties", "maxProperties", "object", "number of properties")
-	if keywords[kwMinContains].in.has(d) {
-		c.pair(n, d, "minContains", "maxContains", "list", "number of items that fit contains")
+	// What the keywords are about decides which checks can find anything.
+	var about typeSet
+	valued := false
+	for _, item := range n.Items {
+		k := lookup(item.Key.Value)
+		about |= keywords[k].of
+		switch k {
+		case kwEnum, kwConst:
+			valued = true
+		case kwAllOf:
+			about |= typeObject
+		}
 	}
-	c.values(n, d, types)
-	c.uniqueness(n, d)
-	c.sizes(n, d)
-	c.composition(n, d)
+	if about&typeNumber != 0 {
+		c.numbers(n, d, types)
+	}
+	if about&typeString != 0 {
+		c.pair(n, "minLength", "maxLength", "string", "length")
+	}
+	if about&typeArray != 0 {
+		c.pair(n, "minItems", "maxItems", "list", "number of items")
+		if keywords[kwMinContains].in.has(d) {
+			c.pair(n, "minContains", "maxContains", "list", "number of items that fit contains")
+		}
+		c.uniqueness(n, d)
+	}
+	if about&typeObject != 0 {
+		c.pair(n, "minProperties", "maxProperties", "object", "number of properties")
+		c.sizes(n)
+		c.composition(n, d)
+	}
+	if valued {
+		c.values(n, d, types)
+	}
 }
 
 func (c *checker) contradiction(n *syntax.Node, span diag.Span, format string, args ...any) {
@@ -77,6 +100,9 @@ func (c *checker) unused(n *syntax.Node, d Dialect, types typeSet) {
 			continue
 		}
 		if of := kw.of; types != 0 && of != 0 && types&of == 0 {
+			if k == kwRequired && item.Kind == syntax.Bool {
+				continue // meant for the object around it, as its form's fault says
+			}
 			report(item, "%q is about %s, but type allows only %s, so it never applies; remove it, or correct type", kw.name, manyOf(of), withArticle(types))
 			continue
 		}
@@ -162,12 +188,16 @@ func (c *checker) numbers(n *syntax.Node, d Dialect, types typeSet) {
 		c.contradiction(low.node, low.node.KeySpan(), "%s and %s leave no number between them, since a bound is exclusive; correct one", name(low), name(high))
 		return
 	}
-	step := rational(parsed(n.Get("multipleOf")))
+	multiple := n.Get("multipleOf")
+	if multiple == nil && (types&typeNumber != typeInteger || low.value.isInteger() && !low.exclusive) {
+		return
+	}
+	step := rational(parsed(multiple))
 	from, to := rational(low.value), rational(high.value)
 	if from == nil || to == nil {
 		return
 	}
-	if step == nil && types&typeNumber == typeInteger {
+	if multiple == nil {
 		step = big.NewRat(1, 1)
 	}
 	if step == nil || step.Sign() <= 0 {
@@ -182,8 +212,8 @@ func (c *checker) numbers(n *syntax.Node, d Dialect, types typeSet) {
 	}
 	if c2 := at.Cmp(to); c2 > 0 || high.exclusive && c2 == 0 {
 		what := "integer"
-		if m := n.Get("multipleOf"); m != nil {
-			what = "multiple of " + clip(m.Value)
+		if multiple != nil {
+			what = "multiple of " + clip(multiple.Value)
 		}
 		c.contradiction(low.node, low.node.KeySpan(), "%s and %s have no %s between them, so no number is allowed; widen the interval", name(low), name(high), what)
 	}
@@ -208,7 +238,7 @@ func rational(d *decimal) *big.Rat {
 }
 
 // pair checks a lower and an upper count.
-func (c *checker) pair(n *syntax.Node, d Dialect, lower, upper, of, what string) {
+func (c *checker) pair(n *syntax.Node, lower, upper, of, what string) {
 	low, high := parsed(n.Get(lower)), parsed(n.Get(upper))
 	if low == nil || high == nil || low.cmp(high) <= 0 {
 		return
@@ -369,7 +399,7 @@ func (c *checker) uniqueness(n *syntax.Node, d Dialect) {
 }
 
 // sizes checks counts of properties against the properties that there may be.
-func (c *checker) sizes(n *syntax.Node, d Dialect) {
+func (c *checker) sizes(n *syntax.Node) {
 	required := n.Get("required")
 	if most := n.Get("maxProperties"); most.Is(syntax.Number) && required.Is(syntax.Sequence) && len(required.Items) > count(most) {
 		c.contradiction(most, most.KeySpan(), "maxProperties (%s) allows fewer properties than the %d of required, so no object is allowed; raise it",
@@ -542,13 +572,15 @@ func (c *checker) forbidden(n *syntax.Node, name *syntax.Node, from part, parts 
 		}
 		if p.node == from.node {
 			var known []string
-			for _, item := range items(p.node.Get("properties")) {
-				known = append(known, item.Key.Value)
+			if c.compared < maxCompared {
+				for _, item := range items(p.node.Get("properties")) {
+					known = append(known, item.Key.Value)
+				}
 			}
 			d := diag.Diagnostic{Rule: RuleContradiction, Severity: diag.Warning, Span: name.Span(), Pointer: name.Pointer(),
 				Message: quote(name.Value) + " is required, but not among properties, and additionalProperties: false forbids every other, so no object is allowed; define it",
 				Related: relatedTo(closed, "what forbids it")}
-			if near, ok := diag.Nearest(name.Value, known); ok {
+			if near, ok := c.near(name.Value, known); ok {
 				d.Message = quote(name.Value) + " is required, but not among properties, and additionalProperties: false forbids every other, so no object is allowed; did you mean " + quote(near) + "?"
 				d.Fix = replaceText(name, near, false)
 			}

@@ -44,6 +44,14 @@ func (d Dialect) String() string {
 	return "unknown"
 }
 
+// inText is the dialect's name within a sentence.
+func (d Dialect) inText() string {
+	if d == AsyncAPI || d == OpenAPI30 {
+		return "the " + d.String()
+	}
+	return d.String()
+}
+
 // IsJSONSchema reports whether the dialect is JSON Schema or grown from it, so
 // that its schemas are objects of keywords, or booleans.
 func (d Dialect) IsJSONSchema() bool { return d >= AsyncAPI && d <= OpenAPI30 }

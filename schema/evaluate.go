@@ -18,17 +18,17 @@ func (s *Schema) Validate(instance *syntax.Node) []Problem {
 	if s.avro != nil {
 		return validateAvro(s.avro, instance)
 	}
-	v := &validation{}
+	v := &validation{dynamic: s.dynamic}
 	if v.check(s.rule, instance, nil) {
 		return nil // the usual case: no message is put together
 	}
-	if v.steps >= maxSteps {
-		v.explaining = true
+	undecided := v.steps > maxSteps
+	v.explaining, v.steps = true, 0
+	if undecided {
 		v.fault(s.rule, "", instance, func() string { return tooManySteps })
-		return v.problems
+	} else {
+		v.check(s.rule, instance, nil)
 	}
-	v = &validation{explaining: true}
-	v.check(s.rule, instance, nil)
 	return distinct(v.problems)
 }
 
@@ -53,7 +53,7 @@ func (s *Schema) Valid(instance *syntax.Node) bool {
 	if s.avro != nil {
 		return len(validateAvro(s.avro, instance)) == 0
 	}
-	v := &validation{}
+	v := &validation{dynamic: s.dynamic}
 	return v.check(s.rule, instance, nil)
 }
 
@@ -80,14 +80,30 @@ type validation struct {
 	path       []string // tokens from the value's root to where we are
 	stack      []frame
 	steps      int
+	memo       map[memoKey]bool // verdicts; nil until there is need, or where the way here matters
+	dynamic    bool             // $dynamicRef is used, so that the way here matters
 }
 
-// maxSteps bounds how many schemas are applied for one value, which
-// alternatives within alternatives of a recursive schema can multiply without
-// end. An event of a megabyte needs less.
-const maxSteps = 5_000_000
+// maxProblems bounds what is said about one value. Nobody reads more, and each
+// costs a look for the name that was meant.
+const maxProblems = 100
 
-const tooManySteps = "the value is not decided within 5,000,000 steps; make the schema's alternatives tell themselves apart by a const"
+// Alternatives within alternatives of a recursive schema multiply the work
+// with every level. So from memoFrom steps on verdicts are remembered, which
+// brings it down to schemas times values; what cannot be remembered ends at
+// maxSteps for each value validated, and its explanation at explainSteps.
+const (
+	memoFrom     = 100_000
+	explainSteps = 20_000
+	maxSteps     = 1_000_000
+)
+
+const tooManySteps = "the value is not decided within a reasonable number of steps; make the schema's alternatives tell themselves apart by a const"
+
+type memoKey struct {
+	rule     *rule
+	instance *syntax.Node
+}
 
 // frame is a schema that is being applied to a value.
 type frame struct {
@@ -98,10 +114,19 @@ type frame struct {
 // fault notes what is wrong. Its result is what the check that found it
 // returns.
 func (v *validation) fault(r *rule, keyword string, n *syntax.Node, message func() string) bool {
-	if v.explaining {
+	if v.explaining && len(v.problems) < maxProblems {
 		span, pointer := keywordSpan(r.node, keyword)
 		v.problems = append(v.problems, Problem{
 			Instance: pathPointer(v.path), Node: n, Keyword: keyword, Schema: span, SchemaPointer: pointer, Message: message()})
+	}
+	return false
+}
+
+// wants adds to the last fault what would have been allowed.
+func (v *validation) wants(types typeSet, values []*syntax.Node) bool {
+	if v.explaining && len(v.problems) < maxProblems {
+		p := &v.problems[len(v.problems)-1]
+		p.types, p.values = types, values
 	}
 	return false
 }
@@ -141,6 +166,12 @@ func (v *validation) check(r *rule, n *syntax.Node, seen []bool) bool {
 	if v.steps++; v.steps > maxSteps {
 		return v.fault(r, "", n, func() string { return tooManySteps })
 	}
+	remember := v.steps > memoFrom && !v.explaining && seen == nil && !v.dynamic
+	if remember {
+		if ok, known := v.memo[memoKey{r, n}]; known {
+			return ok
+		}
+	}
 	for i := len(v.stack) - 1; i >= 0 && v.stack[i].instance == n; i-- {
 		if v.stack[i].rule == r {
 			return v.fault(r, "$ref", n, func() string {
@@ -151,20 +182,27 @@ func (v *validation) check(r *rule, n *syntax.Node, seen []bool) bool {
 	v.stack = append(v.stack, frame{r, n})
 	ok := v.apply(r, n, seen)
 	v.stack = v.stack[:len(v.stack)-1]
+	if remember {
+		if v.memo == nil {
+			v.memo = map[memoKey]bool{}
+		}
+		v.memo[memoKey{r, n}] = ok
+	}
 	return ok
 }
 
 func (v *validation) apply(r *rule, n *syntax.Node, seen []bool) bool {
 	if r.types != 0 && typeOf(n, r.dialect)&r.types == 0 {
-		return v.fault(r, "type", n, func() string {
-			return describe(n) + " is " + typeArticle(n) + ", but has to be " + withArticle(r.types)
-		})
+		v.fault(r, "type", n, func() string { return typeMessage(n, r.types) })
+		return v.wants(r.types, nil)
 	}
 	if r.constant != nil && !equal(n, r.constant) {
-		return v.fault(r, "const", n, func() string { return describe(n) + " has to be " + literal(r.constant) })
+		v.fault(r, "const", n, func() string { return describe(n) + " has to be " + literal(r.constant) })
+		return v.wants(0, []*syntax.Node{r.constant})
 	}
-	if r.enum != nil && !among(n, r.enum.Items) {
-		return v.fault(r, "enum", n, func() string { return enumMessage(n, r.enum.Items) })
+	if r.enum != nil && !r.allows(n) {
+		v.fault(r, "enum", n, func() string { return enumMessage(n, r.enum.Items) })
+		return v.wants(0, r.enum.Items)
 	}
 	if seen == nil && (r.unevaluatedItems != nil && n.Kind == syntax.Sequence || r.unevaluatedProperties != nil && n.Kind == syntax.Mapping) {
 		seen = make([]bool, len(n.Items))
@@ -684,6 +722,15 @@ func equal(a, b *syntax.Node) bool {
 		return true
 	}
 	return a.Value == b.Value
+}
+
+// allows reports whether enum has a value. A long one is looked up by the
+// canonical text of its values.
+func (r *rule) allows(n *syntax.Node) bool {
+	if r.enumTexts == nil {
+		return among(n, r.enum.Items)
+	}
+	return r.enumTexts[string(canonical(nil, n))]
 }
 
 func among(n *syntax.Node, values []*syntax.Node) bool {

@@ -16,6 +16,11 @@ func (v *validation) explainBranches(r *rule, keyword string, branches []*rule, 
 	if !v.explaining {
 		return false
 	}
+	if v.steps > explainSteps {
+		return v.fault(r, keyword, n, func() string {
+			return describe(n) + " fits none of the " + strconv.Itoa(len(branches)) + " alternatives"
+		})
+	}
 	faults := make([][]Problem, len(branches))
 	before := len(v.problems)
 	for i, b := range branches {
@@ -28,8 +33,11 @@ func (v *validation) explainBranches(r *rule, keyword string, branches []*rule, 
 		return false
 	}
 	here := pathPointer(v.path)
-	if message, ok := summary(n, branches, faults, here); ok {
-		return v.fault(r, keyword, n, func() string { return message })
+	if p, ok := summary(faults, here); ok {
+		p.Keyword = keyword
+		p.Schema, p.SchemaPointer = keywordSpan(r.node, keyword)
+		v.problems = append(v.problems, p)
+		return false
 	}
 	closest := 0
 	for i := range faults {
@@ -128,37 +136,42 @@ func cost(faults []Problem, here string) int {
 	return c
 }
 
-// summary puts alternatives that differ in type or in constants into one
-// sentence: "5 is a number, but has to be a string or null".
-func summary(n *syntax.Node, branches []*rule, faults [][]Problem, here string) (string, bool) {
-	var types typeSet
-	var values []*syntax.Node
-	for i, fs := range faults {
-		if len(fs) != 1 || fs[0].Instance != here {
-			return "", false
+// summary puts alternatives that differ in type or in a constant into one
+// sentence: "5 is a number, but has to be a string or null". The constants may
+// be those of a member that tells the alternatives apart.
+func summary(faults [][]Problem, here string) (Problem, bool) {
+	for _, first := range faults[0] {
+		if first.types == 0 && first.values == nil || strings.Count(strings.TrimPrefix(first.Instance, here), "/") > 1 {
+			continue
 		}
-		b := branches[i]
-		for b.ref != nil && b.node.Get(fs[0].Keyword) == nil {
-			b = b.ref
+		p, all := first, true
+		for _, fs := range faults[1:] {
+			same := false
+			for _, f := range fs {
+				if f.Instance == p.Instance && (f.types != 0) == (p.types != 0) && (f.values != nil) == (p.values != nil) {
+					p.types |= f.types
+					p.values = append(p.values[:len(p.values):len(p.values)], f.values...)
+					same = true
+					break
+				}
+			}
+			all = all && same
 		}
-		switch {
-		case fs[0].Keyword == "type" && b.types != 0:
-			types |= b.types
-		case fs[0].Keyword == "const" && b.constant != nil:
-			values = append(values, b.constant)
-		case fs[0].Keyword == "enum" && b.enum != nil:
-			values = append(values, b.enum.Items...)
-		default:
-			return "", false
+		if !all {
+			continue
 		}
+		if p.types != 0 {
+			p.Message = typeMessage(p.Node, p.types)
+		} else {
+			p.Message = enumMessage(p.Node, p.values)
+		}
+		return p, true
 	}
-	switch {
-	case types != 0 && values == nil:
-		return describe(n) + " is " + typeArticle(n) + ", but has to be " + withArticle(types), true
-	case types == 0 && values != nil:
-		return enumMessage(n, values), true
-	}
-	return "", false
+	return Problem{}, false
+}
+
+func typeMessage(n *syntax.Node, types typeSet) string {
+	return describe(n) + " is " + typeArticle(n) + ", but has to be " + withArticle(types)
 }
 
 // branchName is what people call an alternative: its title, the name that its

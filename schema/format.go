@@ -485,6 +485,5 @@ func isRelativeJSONPointer(s string) bool {
 }
 
 func isRegex(s string) bool {
-	_, err := compilePattern(s)
-	return err == nil
+	return validPattern(s) == nil
 }

@@ -75,9 +75,9 @@ func forgetRegexFormat(s *jsonschema.Schema, seen map[*jsonschema.Schema]bool) {
 func TestAgreesWithMetaSchemas(t *testing.T) {
 	dir := suiteDir(t)
 	metas := metaSchemas(t)
-	mutations := 40
+	mutations := 8
 	if testing.Short() {
-		mutations = 4
+		mutations = 2
 	}
 	for _, draft := range suiteDrafts {
 		t.Run(draft.dir, func(t *testing.T) {
@@ -213,7 +213,7 @@ func changed(rnd *rand.Rand, v any) any {
 // keyword; mutations of schema and instance reach what they do not.
 func TestAgreesOnInstances(t *testing.T) {
 	dir := suiteDir(t)
-	rounds := 8
+	rounds := 3
 	if testing.Short() {
 		rounds = 1
 	}

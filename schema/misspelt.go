@@ -14,7 +14,7 @@ func (c *checker) strange(n, item *syntax.Node, k int, d Dialect) {
 	name := item.Key.Value
 	if k != kwNone {
 		if keywords[k].effect == asserts {
-			c.find(RuleKeyword, diag.Warning, item.Key.Span(), item, "%q has no effect in %s%s", name, d, insteadOf(k, item, d))
+			c.find(RuleKeyword, diag.Warning, item.Key.Span(), item, "%q has no effect in %s%s", name, d.inText(), insteadOf(k, item, d))
 		}
 		return
 	}
@@ -29,12 +29,12 @@ func (c *checker) strange(n, item *syntax.Node, k int, d Dialect) {
 			candidates = append(candidates, kw.name)
 		}
 	}
-	near, ok := diag.Nearest(name, candidates)
+	near, ok := c.near(name, candidates)
 	if !ok {
 		return
 	}
 	c.report(diag.Diagnostic{Rule: RuleKeyword, Severity: diag.Warning, Span: item.Key.Span(), Pointer: item.Pointer(),
-		Message: quote(name) + " is no keyword of " + d.String() + " and has no effect; did you mean " + quote(near) + "?",
+		Message: quote(name) + " is no keyword of " + d.inText() + " and has no effect; did you mean " + quote(near) + "?",
 		Fix:     replaceText(item.Key, near, false)})
 }
 

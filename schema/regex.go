@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -71,6 +72,22 @@ func compilePattern(text string) (*pattern, error) {
 	}
 	re.MatchTimeout = matchTimeout
 	return &pattern{text: text, backtracking: re}, nil
+}
+
+// validPattern says why an expression is none of ECMA-262. It is
+// compilePattern for those who do not go on to match, which costs most.
+func validPattern(text string) error {
+	s := regexScanner{text: text, linear: true}
+	if err := s.scan(); err != nil {
+		return err
+	}
+	if s.linear {
+		if _, err := syntax.Parse(s.out.String(), syntax.Perl); err == nil {
+			return nil
+		}
+	}
+	_, err := compilePattern(text)
+	return err
 }
 
 // plainRegexError takes the engine's framing off its message.
@@ -236,6 +253,9 @@ func (s *regexScanner) group() error {
 		close := strings.IndexByte(rest, '>')
 		if close < 0 {
 			return errors.New("a group's name is not closed; write (?<name>…)")
+		}
+		if name := rest[3:close]; name == "" || name[0] >= '0' && name[0] <= '9' {
+			return fmt.Errorf("%s is no name of a group; begin it with a letter, as in (?<name>…)", quote(name))
 		}
 		opening(close + 1)
 	case strings.HasPrefix(mark, "P<"):

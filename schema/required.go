@@ -38,7 +38,7 @@ func (c *checker) requiredUndefined(at *scope) {
 		}
 		d := diag.Diagnostic{Rule: RuleRequiredUndefined, Severity: diag.Warning, Span: name.Span(), Pointer: name.Pointer(),
 			Message: quote(name.Value) + " is required, but properties does not define it, so any value will do; define it, or remove it from required"}
-		if near, ok := diag.Nearest(name.Value, known.names); ok {
+		if near, ok := c.near(name.Value, known.names); ok {
 			d.Message = quote(name.Value) + " is required, but properties does not define it; did you mean " + quote(near) + "?"
 			d.Fix = replaceText(name, near, false)
 		}

@@ -37,4 +37,7 @@ type Problem struct {
 	Schema        diag.Span    // where the keyword is written
 	SchemaPointer string       // JSON Pointer to the keyword in its own file
 	Message       string       // what was there and what the schema wants
+
+	types  typeSet        // of type: those that are allowed
+	values []*syntax.Node // of const and enum: those that are allowed
 }
