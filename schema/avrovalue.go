@@ -47,7 +47,7 @@ func (v *avroValidation) check(t *avroType, n *syntax.Node) {
 		return
 	}
 	wrong := func(want string) {
-		v.fault(t, n, "type", "%s is %s, but has to be %s", describe(n), typeArticle(n), want)
+		v.fault(t, n, "type", "%s", mismatch(n, want))
 	}
 	switch t.kind {
 	case avroNull:
@@ -225,7 +225,7 @@ func (v *avroValidation) union(t *avroType, n *syntax.Node) {
 		}
 	}
 	if best == nil || wrongKind(best, pathPointer(v.path)) {
-		v.fault(t, n, "", "%s is %s, but has to be %s", describe(n), typeArticle(n), t.describe())
+		v.fault(t, n, "", "%s", mismatch(n, t.describe()))
 		return
 	}
 	v.problems = append(v.problems, best...)

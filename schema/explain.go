@@ -170,8 +170,15 @@ func summary(faults [][]Problem, here string) (Problem, bool) {
 	return Problem{}, false
 }
 
-func typeMessage(n *syntax.Node, types typeSet) string {
-	return describe(n) + " is " + typeArticle(n) + ", but has to be " + withArticle(types)
+func typeMessage(n *syntax.Node, types typeSet) string { return mismatch(n, withArticle(types)) }
+
+// mismatch says that a value is of another type than it has to be.
+func mismatch(n *syntax.Node, want string) string {
+	switch n.Kind {
+	case syntax.Null, syntax.Sequence, syntax.Mapping:
+		return "there is " + n.Kind.String() + ", but it has to be " + want
+	}
+	return describe(n) + " is " + n.Kind.String() + ", but has to be " + want
 }
 
 // branchName is what people call an alternative: its title, the name that its
@@ -284,16 +291,39 @@ func literal(n *syntax.Node) string {
 	case syntax.Null:
 		return "null"
 	case syntax.Sequence, syntax.Mapping:
-		return clip(strings.ReplaceAll(strings.ReplaceAll(string(canonical(nil, n)), ",]", "]"), ",}", "}"))
+		return clip(string(appendJSON(nil, n)))
 	}
 	return clip(n.Value)
 }
 
-func typeArticle(n *syntax.Node) string {
-	if n.Kind == syntax.Null {
-		return "null"
+// appendJSON writes a value as JSON, numbers as they stand.
+func appendJSON(buf []byte, n *syntax.Node) []byte {
+	switch n.Kind {
+	case syntax.Null:
+		return append(buf, "null"...)
+	case syntax.String:
+		return strconv.AppendQuote(buf, n.Value)
+	case syntax.Sequence:
+		buf = append(buf, '[')
+		for i, item := range n.Items {
+			if i > 0 {
+				buf = append(buf, ',')
+			}
+			buf = appendJSON(buf, item)
+		}
+		return append(buf, ']')
+	case syntax.Mapping:
+		buf = append(buf, '{')
+		for i, item := range n.Items {
+			if i > 0 {
+				buf = append(buf, ',')
+			}
+			buf = append(strconv.AppendQuote(buf, item.Key.Value), ':')
+			buf = appendJSON(buf, item)
+		}
+		return append(buf, '}')
 	}
-	return n.Kind.String()
+	return append(buf, n.Value...)
 }
 
 // withArticle names types as a person would: "a string or null".
