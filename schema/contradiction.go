@@ -109,6 +109,7 @@ func (c *checker) unused(n *syntax.Node, d Dialect, types typeSet) {
 		lacks := ""
 		switch k {
 		case kwFormat:
+			c.format(item, d)
 			if types != 0 && types&typeString == 0 && formatNamed(item.Str(), Draft2020) != nil {
 				report(item, "format %s is about strings, but type allows only %s, so it never applies; remove it, or write type: string", quote(item.Value), withArticle(types))
 			}

@@ -135,7 +135,7 @@ func TestLinear(t *testing.T) {
 			}
 			return best
 		}
-		small, large := cost(2000), cost(16000)
+		small, large := cost(1000), cost(8000)
 		if large > 8*4*small+20*time.Millisecond {
 			t.Errorf("%s: 8 times the size costs %.1f times as much (%v, %v)", name, float64(large)/float64(small), small, large)
 		}

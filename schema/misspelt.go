@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/treaty-events/treaty/diag"
@@ -36,6 +37,25 @@ func (c *checker) strange(n, item *syntax.Node, k int, d Dialect) {
 	c.report(diag.Diagnostic{Rule: RuleKeyword, Severity: diag.Warning, Span: item.Key.Span(), Pointer: item.Pointer(),
 		Message: quote(name) + " is no keyword of " + d.inText() + " and has no effect; did you mean " + quote(near) + "?",
 		Fix:     replaceText(item.Key, near, false)})
+}
+
+// format looks at the name of a format that no specification defines, and that
+// is nearly one. Others are an organisation's own.
+func (c *checker) format(item *syntax.Node, d Dialect) {
+	if !item.Is(syntax.String) || formatNamed(item.Value, Draft2020) != nil {
+		return
+	}
+	known := []string{"date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri", "uri-reference",
+		"iri", "iri-reference", "uri-template", "uuid", "json-pointer", "relative-json-pointer", "regex",
+		"int32", "int64", "float", "double", "byte", "binary", "password"}
+	if slices.Contains(known, item.Value) {
+		return
+	}
+	if near, ok := c.near(item.Value, known[:19]); ok {
+		c.report(diag.Diagnostic{Rule: RuleKeyword, Severity: diag.Warning, Span: item.Span(), Pointer: item.Pointer(),
+			Message: "format " + quote(item.Value) + " is none that " + d.inText() + " defines, so it checks nothing; did you mean " + quote(near) + "?",
+			Fix:     replaceText(item, near, false)})
+	}
 }
 
 // insteadOf says how a dialect writes what a keyword of another one says.

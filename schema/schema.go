@@ -6,6 +6,15 @@
 // A schema is a node of the document that it is written in, so every finding
 // names the bytes that somebody wrote. Nothing is ever loaded: what lies
 // outside a schema is found by the functions that the caller gives.
+//
+// One table of keywords (keyword.go) says what each dialect has and what form
+// its values take; Check, Children and the compiler go by it, and the tests
+// hold it against the meta-schemas. A schema is compiled into rules, one for
+// each of its objects, with references already followed (compile.go,
+// resource.go); a value, itself a tree, is held against them for the verdict
+// alone, and only where that is no a second time for the explanation
+// (evaluate.go, explain.go). Numbers are decimals as written (number.go) and
+// regular expressions those of ECMA-262 (regex.go).
 package schema
 
 import (
@@ -40,4 +49,15 @@ type Problem struct {
 
 	types  typeSet        // of type: those that are allowed
 	values []*syntax.Node // of const and enum: those that are allowed
+}
+
+// Span is the place to point at: the name of a property that should not be
+// there or whose object lacks something, else the value.
+func (p Problem) Span() diag.Span {
+	switch p.Keyword {
+	case "required", "dependencies", "dependentRequired", "minProperties", "maxProperties",
+		"properties", "additionalProperties", "unevaluatedProperties", "propertyNames", "patternProperties", "fields":
+		return p.Node.KeySpan()
+	}
+	return p.Node.Span()
 }

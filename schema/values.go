@@ -41,15 +41,11 @@ func checkValue(schema, value *syntax.Node, d Dialect, c *Compiler, rule, what s
 		return
 	}
 	for _, p := range s.Validate(value) {
-		at := p.Node
-		if at == nil || at.File == nil {
-			at = value
-		}
 		message := what + " is not valid: " + p.Message
 		if p.Instance != "" {
 			message = what + " is not valid at " + p.Instance + ": " + p.Message
 		}
-		report(diag.Diagnostic{Rule: rule, Severity: diag.Error, Message: message, Span: at.Span(), Pointer: at.Pointer(),
+		report(diag.Diagnostic{Rule: rule, Severity: diag.Error, Message: message, Span: p.Span(), Pointer: p.Node.Pointer(),
 			Related: []diag.Related{{Span: p.Schema, Message: "what the schema demands"}}})
 	}
 }
