@@ -50,17 +50,21 @@ func Replace(n, value *Node) diag.Edit {
 		return replaceText(n, inline(n, value))
 	}
 	s := place(n)
-	w := blockWriter{lf: newline(n.File)}
-	// What follows on the line is a comment, which a literal would take in.
-	w.oneLine = restOfLine(n.File.Text[s.End:]) != ""
-	collection := n.Len() > 0 && n.Style != Flow && s == n.Span()
+	w := blockWriter{lf: newline(n.File), oneLine: takesIn(n.File.Text, s.End)}
+	collection := n.Len() > 0 && n.Style != Flow && n.Alias == nil
+	level, more := column(s.File, s.Start), ""
+	if collection && n.Key != nil && level <= column(n.Key.File, n.Key.Start) && (value.Len() == 0 || value.Kind != Sequence) {
+		// Only a list may stand as far left as its key.
+		more = strings.Repeat(" ", indentStep)
+		level += indentStep
+	}
 	switch {
-	case value.Len() > 0 && n.Parent == nil:
-		return edit(s.File, s.Start, s.End, w.collection(value, 0))
-	case value.Len() > 0 && s.Start == s.End && n.Key == nil:
+	case value.Len() > 0 && n.Parent == nil && (!ownLine(s) || s.Start == s.End && level > 0): // behind --- or a comment
+		return edit(s.File, s.Start, s.End, w.lf+w.collection(value, 0))
+	case value.Len() > 0 && s.Start == s.End && n.Key == nil && n.Parent != nil:
 		return replaceText(n, w.collection(value, column(s.File, dash(n))+indentStep))
 	case value.Len() > 0 && (collection || n.Key == nil || s.Start < s.End && ownLine(s)):
-		return edit(s.File, s.Start, s.End, w.collection(value, column(s.File, s.Start)))
+		return edit(s.File, s.Start, s.End, more+w.collection(value, level))
 	case value.Len() > 0:
 		start := s.Start
 		for start > n.Key.End && n.File.Text[start-1] == ' ' {
@@ -78,7 +82,7 @@ func Replace(n, value *Node) diag.Edit {
 			return edit(s.File, n.Key.End+strings.IndexByte(gap, ':')+1, s.End, " "+text)
 		}
 	}
-	return replaceText(n, text)
+	return replaceText(n, more+text)
 }
 
 // InsertKey adds an entry to a mapping, behind its last. Where n is none, or
@@ -120,9 +124,10 @@ func insertAfter(n, last, entry *Node) diag.Edit {
 		}
 		return edit(n.File, end, end, ","+w.lf+indent+strings.ReplaceAll(flowEntry(n, entry), "\n", w.lf+indent))
 	}
+	end += len(restOfLine(text[end:]))
+	w.oneLine = takesIn(text, end)
 	indent := column(n.File, last.Key.Start)
 	line := strings.Repeat(" ", indent) + w.entry(entry, indent)
-	end += len(restOfLine(text[end:]))
 	if keepsBlankLines(last) {
 		if end = afterBlankLines(text, end); strings.HasSuffix(text[:end], "\n") {
 			return edit(n.File, end, end, line+w.lf)
@@ -278,6 +283,8 @@ func replaceText(n *Node, text string) diag.Edit {
 	if s.Start == s.End {
 		source := n.File.Text
 		switch {
+		case n.Parent == nil && column(s.File, s.Start) > 0:
+			text = newline(n.File) + text
 		case n.Key != nil && !strings.Contains(source[n.Key.End:s.Start], ":"):
 			text = ": " + text
 		case s.Start > 0 && (source[s.Start-1] == ':' || source[s.Start-1] == '-'):
@@ -332,6 +339,16 @@ func (w blockWriter) collection(value *Node, indent int) string {
 // entry is an entry without its indentation and line end.
 func (w blockWriter) entry(entry *Node, indent int) string {
 	return w.collection(Synthetic(nil, Mapping, []*Node{entry}), indent)
+}
+
+// takesIn reports whether a literal that ends at a place would take in what
+// follows: a comment on the line, or a line of nothing but spaces.
+func takesIn(text string, end int) bool {
+	if restOfLine(text[end:]) != "" {
+		return true
+	}
+	next := restOfLine(text[end+lineEndSize(text[end:]):])
+	return next != "" && strings.Trim(next, " \t") == ""
 }
 
 // newline is the line end that a file uses.

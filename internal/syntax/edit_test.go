@@ -73,6 +73,8 @@ func TestEdits(t *testing.T) {
 		{"in brackets by collection", "a: [1, 2]\n", false, func(n *Node) diag.Edit { return Replace(n.At("a", "1"), nested) }, "a: [1, {x: 1, w: [p, {q: null}]}]\n"},
 		{"in JSON by collection", `{"a": 1}`, true, func(n *Node) diag.Edit { return Replace(n.At("a"), nested) }, `{"a": {"x": 1, "w": ["p", {"q": null}]}}`},
 		{"what ends in an alias", "a: &b 1\nc:\n  d:\n    - *b # d\ne: 1\n", false, func(n *Node) diag.Edit { return Replace(n.At("c"), object(NewEntry("x", text("v")))) }, "a: &b 1\nc:\n  x: v # d\ne: 1\n"},
+		{"a list at its key's column", "a:\n- b\nc: 1\n", false, func(n *Node) diag.Edit { return Replace(n.At("a"), object(NewEntry("x", text("v")))) }, "a:\n  x: v\nc: 1\n"},
+		{"a list at its key's column, by text", "a: # c\n- b\nc: 1\n", false, func(n *Node) diag.Edit { return Replace(n.At("a"), text("v")) }, "a: # c\n  v\nc: 1\n"},
 		{"the whole", "# c\na: 1\n", false, func(n *Node) diag.Edit { return Replace(n, list(text("x"))) }, "# c\n- x\n"},
 		{"a collection with comments by a scalar", "a: # c\n  # d\n  b: 1\n", false, func(n *Node) diag.Edit { return Replace(n.At("a"), NewScalar(Bool, "true")) }, "a: # c\n  # d\n  true\n"},
 
@@ -189,6 +191,31 @@ func all(n *Node) []*Node {
 	return nodes
 }
 
+// randomEdit makes an edit of a random place, and the tree that it is meant to
+// lead to.
+func randomEdit(r *rand.Rand, n *Node) (e diag.Edit, want *Node, kind string, at *Node) {
+	nodes := all(n)
+	at = nodes[r.IntN(len(nodes))]
+	value := randomValue(r, 0)
+	insert := func(old *Node) *Node {
+		return Synthetic(old, Mapping, append(slices.Clone(old.Items), NewEntry("fresh", value)))
+	}
+	switch k := r.IntN(6); {
+	case k == 0:
+		s := []string{"plain", "1", "two\nlines\n", "a: b", ""}[r.IntN(5)]
+		return SetValue(at, s), change(n, at, func(old *Node) *Node { return WithKey(text(s), old.Key) }), "set", at
+	case k == 1 && at.Key != nil:
+		return RenameKey(at, "yes: #"), change(n, at, func(old *Node) *Node { return WithKey(old, text("yes: #")) }), "rename", at
+	case k == 2 && at.Parent != nil:
+		return DeleteKey(at), change(n, at, func(*Node) *Node { return nil }), "delete", at
+	case k == 3 && at.Kind == Mapping:
+		return InsertKey(at, "fresh", value), change(n, at, insert), "insert", at
+	case k == 4 && at.Key != nil:
+		return InsertKeyAfter(at, "fresh", value), change(n, at.Parent, insert), "insert after", at
+	}
+	return Replace(at, value), change(n, at, func(old *Node) *Node { return WithKey(value, old.Key) }), "replace", at
+}
+
 // Each edit of a random place leads to the tree that was meant, and keeps all
 // comments that do not stand within what it takes away.
 func TestEditsOfRandomDocuments(t *testing.T) {
@@ -204,43 +231,7 @@ func TestEditsOfRandomDocuments(t *testing.T) {
 			}
 		}
 		n := parseAs(t, format, source)
-		nodes := all(n)
-		at := nodes[r.IntN(len(nodes))]
-		value := randomValue(r, 0)
-		var e diag.Edit
-		var want *Node
-		var kind string
-		switch k := r.IntN(6); {
-		case k == 0:
-			kind = "set"
-			s := []string{"plain", "1", "two\nlines\n", "a: b", ""}[r.IntN(5)]
-			e = SetValue(at, s)
-			want = change(n, at, func(old *Node) *Node { return WithKey(text(s), old.Key) })
-		case k == 1 && at.Key != nil:
-			kind = "rename"
-			e = RenameKey(at, "yes: #")
-			want = change(n, at, func(old *Node) *Node { return WithKey(old, text("yes: #")) })
-		case k == 2 && at.Parent != nil:
-			kind = "delete"
-			e = DeleteKey(at)
-			want = change(n, at, func(*Node) *Node { return nil })
-		case k == 3 && at.Kind == Mapping:
-			kind = "insert"
-			e = InsertKey(at, "fresh", value)
-			want = change(n, at, func(old *Node) *Node {
-				return Synthetic(old, Mapping, append(slices.Clone(old.Items), NewEntry("fresh", value)))
-			})
-		case k == 4 && at.Key != nil:
-			kind = "insert after"
-			e = InsertKeyAfter(at, "fresh", value)
-			want = change(n, at.Parent, func(old *Node) *Node {
-				return Synthetic(old, Mapping, append(slices.Clone(old.Items), NewEntry("fresh", value)))
-			})
-		default:
-			kind = "replace"
-			e = Replace(at, value)
-			want = change(n, at, func(old *Node) *Node { return WithKey(value, old.Key) })
-		}
+		e, want, kind, at := randomEdit(r, n)
 		got := applied(t, n.File, e)
 		again, found := Parse(diag.NewFile("", got), format, Limits{})
 		if len(found) > 0 || !Equal(again, want) {
@@ -260,4 +251,36 @@ func TestEditsOfRandomDocuments(t *testing.T) {
 			break
 		}
 	}
+}
+
+// Whatever the document, an edit is of a place in it; where it has nothing that
+// stands for something else, no tab and no second document, the edit leads to the tree that was meant.
+func FuzzEdits(f *testing.F) {
+	for seed := range uint64(20) {
+		f.Add(document(seed, seed%2 == 0), seed)
+	}
+	f.Add(layout, uint64(1))
+	f.Fuzz(func(t *testing.T, source string, seed uint64) {
+		n, found := Parse(diag.NewFile("", source), YAML, Limits{})
+		if len(found) > 0 || holds(n, Invalid) {
+			return
+		}
+		e, want, kind, at := randomEdit(rand.New(rand.NewPCG(seed, 1)), n)
+		got := applied(t, n.File, e)
+		odd := func(n *Node) bool { // a key that is no text, or none at all
+			if n.Key == nil || n.Key.Style != Plain {
+				return false
+			}
+			text := n.Key.Span().Text()
+			kind, _ := resolvePlain(text)
+			return kind != String || strings.ContainsAny(text[:1], "|>%@`")
+		}
+		if strings.ContainsAny(source, "&*!?\t") || strings.Contains(source, "...") || slices.ContainsFunc(all(n), odd) {
+			return
+		}
+		again, found := Parse(diag.NewFile("", got), YAML, Limits{})
+		if len(found) > 0 && found[0].Rule != RuleDuplicateKey || !Equal(again, want) {
+			t.Errorf("%s %q: another tree (%v):\n%q becomes %q in\n%q\n%q", kind, at.Pointer(), found, e.Span.Text(), e.NewText, source, got)
+		}
+	})
 }

@@ -77,6 +77,7 @@ type parser struct {
 	slab      []Node
 	scratch   []*Node
 	anchors   map[string]*Node
+	merged    map[*Node]bool  // entries that << has brought
 	open      map[string]bool // anchors whose node is still being read
 }
 
@@ -182,6 +183,9 @@ func (p *parser) leave() { p.depth-- }
 // mark on.
 func (p *parser) close(n *Node, mark int) {
 	items := p.scratch[mark:]
+	if p.merged != nil && n.Kind == Mapping {
+		items = p.settleMerges(items)
+	}
 	if len(items) > 0 {
 		n.Items = append(make([]*Node, 0, len(items)), items...)
 	}
@@ -211,7 +215,7 @@ func (p *parser) finishMapping(n *Node) {
 				}
 			}
 		}
-		if first != nil && item.Key.Alias == nil {
+		if first != nil {
 			d := p.report(RuleDuplicateKey, item.Key.Start, item.Key.End, "the key %q is there twice; only one can count, so remove or rename one", item.Key.Value)
 			d.Related = []diag.Related{{Span: first.Key.Span(), Message: "the first one"}}
 		}

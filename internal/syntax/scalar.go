@@ -231,7 +231,7 @@ func (p *parser) flowNode(indent, open int, closer byte) (*Node, bool) {
 	var n *Node
 	switch p.s[p.pos] {
 	case '"', '\'', '[', '{', '*':
-		n, ok = p.atom(indent, false)
+		n, ok = p.anchored(x, func() (*Node, bool) { return p.atom(indent, false) })
 	case '@', '`', '%', '|', '>', '#':
 		p.report(RuleSyntax, p.pos, p.pos+1, "a plain text cannot begin with %q; put it in quotes", string(p.s[p.pos]))
 		return nil, false
@@ -333,19 +333,22 @@ func (p *parser) alias() (*Node, bool) {
 		}
 		return nil, false
 	}
-	if p.repeated += n.End - n.Start; p.repeated > p.lim.AliasBytes {
-		p.limit("alias-bytes", p.lim.AliasBytes, start)
-		panic(stop{})
-	}
-	return p.copy(n, use), true
+	return p.copy(n, &use), true
 }
 
-// copy makes the copy that stands for an alias.
-func (p *parser) copy(n *Node, use diag.Span) *Node {
+// copy makes the copy that stands for an alias, within the limit.
+func (p *parser) copy(n *Node, use *diag.Span) *Node {
+	size := 1
+	if len(n.Items) == 0 {
+		size = n.End - n.Start
+	}
+	if p.repeated += size; p.repeated > p.lim.AliasBytes {
+		p.limit("alias-bytes", p.lim.AliasBytes, use.Start)
+		panic(stop{})
+	}
 	c := p.node(n.Kind, n.Start, n.End)
-	nodes := *n
-	nodes.Parent, nodes.Key, nodes.index, nodes.Alias = nil, nil, 0, &use
-	*c = nodes
+	*c = *n
+	c.Parent, c.Key, c.index, c.Alias = nil, nil, 0, use
 	if len(n.Items) == 0 {
 		return c
 	}
@@ -358,8 +361,8 @@ func (p *parser) copy(n *Node, use diag.Span) *Node {
 	return c
 }
 
-// merge adds the entries that << brings: earlier ones win over later, and the
-// mapping's own over all, which finishMapping sees by the alias of their keys.
+// merge adds the entries that << brings. settleMerges decides which of them
+// count.
 func (p *parser) merge(key, value *Node) {
 	sources := []*Node{value}
 	if value.Kind == Sequence {
@@ -370,14 +373,36 @@ func (p *parser) merge(key, value *Node) {
 			p.report(RuleSyntax, m.Start, m.End, "<< merges objects, and this is %s", m.Kind)
 			continue
 		}
-		use := diag.Span{File: p.file, Start: key.Start, End: key.End}
 		for _, item := range m.Items {
-			k := *item.Key
-			k.Alias = &use
-			item.Key = &k
+			if p.merged == nil {
+				p.merged = make(map[*Node]bool)
+			}
+			p.merged[item] = true
 			p.scratch = append(p.scratch, item)
 		}
 	}
+}
+
+// settleMerges drops the entries that << brought and that do not count: a
+// mapping's own beat them, and earlier ones beat later ones.
+func (p *parser) settleMerges(items []*Node) []*Node {
+	own := make(map[string]bool, len(items))
+	for _, item := range items {
+		if !p.merged[item] {
+			own[item.Key.Value] = true
+		}
+	}
+	kept := items[:0]
+	for _, item := range items {
+		if p.merged[item] {
+			if own[item.Key.Value] {
+				continue
+			}
+			own[item.Key.Value] = true
+		}
+		kept = append(kept, item)
+	}
+	return kept
 }
 
 // resolvePlain gives a plain scalar its kind (YAML 1.2, core schema) and JSON

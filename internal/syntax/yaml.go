@@ -208,7 +208,7 @@ func (p *parser) block(indent, _ int, inline bool) (*Node, bool) {
 		return p.finish(n, props), ok
 	}
 	keyLine := p.lineStart
-	n, ok = p.atom(indent, false)
+	n, ok = p.anchored(props, func() (*Node, bool) { return p.atom(indent, false) })
 	if n == nil {
 		return nil, false
 	}
@@ -227,6 +227,7 @@ func (p *parser) block(indent, _ int, inline bool) (*Node, bool) {
 			p.finish(n, props)
 			props = properties{}
 		}
+		n = p.scalarKey(n, start)
 		return p.framed(props, func() (*Node, bool) { return p.blockMapping(column, n) })
 	}
 	p.pos = after
@@ -276,16 +277,22 @@ func (p *parser) zeroIndented(indent int, x properties, column int) bool {
 	return x.any && column == indent && p.s[p.pos] == '-' && p.follows(p.pos+1)
 }
 
-// framed reads a collection whose anchor is open while it is read.
+// framed reads a collection and gives it its properties.
 func (p *parser) framed(x properties, read func() (*Node, bool)) (*Node, bool) {
-	if x.anchor != "" {
-		p.open[x.anchor] = true
-	}
-	n, ok := read()
-	if x.anchor != "" {
-		delete(p.open, x.anchor)
-	}
+	n, ok := p.anchored(x, read)
 	return p.finish(n, x), ok
+}
+
+// anchored reads a node while its anchor is open: an alias of it inside itself
+// would never end.
+func (p *parser) anchored(x properties, read func() (*Node, bool)) (*Node, bool) {
+	if x.anchor == "" {
+		return read()
+	}
+	p.open[x.anchor] = true
+	n, ok := read()
+	delete(p.open, x.anchor)
+	return n, ok
 }
 
 // properties reads an anchor and a tag before a node.
@@ -569,8 +576,7 @@ func (p *parser) blockValue(column int, key *Node, explicit bool) (*Node, bool) 
 
 // entry adds an entry of a mapping, or the entries that a merge key brings.
 func (p *parser) entry(key, value *Node) {
-	if key.Value == "<<" && key.Style == Plain && key.Kind == String && (value.Kind == Mapping || value.Kind == Sequence) && value.Alias != nil ||
-		key.Value == "<<" && key.Style == Plain && value.Kind == Sequence {
+	if key.Value == "<<" && key.Style == Plain && (value.Kind == Mapping || value.Kind == Sequence) {
 		p.merge(key, value)
 		return
 	}
