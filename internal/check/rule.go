@@ -11,6 +11,7 @@ import (
 	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/internal/document"
 	"github.com/treaty-events/treaty/internal/syntax"
+	"github.com/treaty-events/treaty/schema"
 )
 
 // Family groups rules by what they are about.
@@ -72,8 +73,9 @@ type Pass struct {
 	Doc      *document.Document
 	Options  Options
 
-	rule  *Rule
-	found []*diag.Diagnostic
+	rule     *Rule
+	compiler *schema.Compiler // of the document's schemas, shared by the rules of a run
+	found    []*diag.Diagnostic
 }
 
 // Report finds fault with a node, at its key where it has one. The rule may

@@ -11,16 +11,18 @@ import (
 func Run(c *contract.Contract, reading []diag.Diagnostic, o Options, s Settings) []diag.Diagnostic {
 	found := append([]diag.Diagnostic(nil), reading...)
 	if c.Document().Root.Is(syntax.Mapping) && c.Document().Version.Major != 0 {
+		compiler := newCompiler(c.Document())
+		checkSchemas(c.Document(), compiler, func(d diag.Diagnostic) { found = append(found, d) })
 		for _, r := range Table() {
 			if r.Check == nil || s.off(r.ID) {
 				continue
 			}
-			p := &Pass{Contract: c, Doc: c.Document(), Options: o, rule: r}
+			p := &Pass{Contract: c, Doc: c.Document(), Options: o, rule: r, compiler: compiler}
 			r.Check(p)
 			for _, d := range p.found {
 				found = append(found, *d)
 			}
 		}
 	}
-	return diag.Sort(s.apply(found, ignoresWritten(c.Document()), o.Now))
+	return diag.Sort(superseded(s.apply(found, ignoresWritten(c.Document()), o.Now)))
 }

@@ -1,0 +1,285 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/internal/document"
+	"github.com/treaty-events/treaty/internal/syntax"
+)
+
+// Rules about where references may lead: operations to channels and messages,
+// channels to servers. In 2.x these are names or objects in place, and what the
+// upgrade makes of them leads to the right place by construction.
+
+// isEntry reports whether n is an entry of a map, as opposed to what an entry
+// refers to.
+func isEntry(n, of *syntax.Node) bool {
+	return n != nil && of.Is(syntax.Mapping) && of.Get(n.KeyName()) == n
+}
+
+// reference writes the reference to a node of the same file.
+func reference(n *syntax.Node) string {
+	return "#" + strings.ReplaceAll(n.Pointer(), "%", "%25")
+}
+
+// definitions finds the entry of a map that means the same object as another
+// node: both lead to one definition. The index is made on first use, which in a
+// sound document is never.
+type definitions struct {
+	p       *Pass
+	of      *syntax.Node
+	entries map[*syntax.Node]*syntax.Node
+}
+
+func (d *definitions) entry(n *syntax.Node) *syntax.Node {
+	if d.entries == nil {
+		d.entries = make(map[*syntax.Node]*syntax.Node)
+		for _, e := range entries(d.of) {
+			if def := d.p.Doc.Resolve(e); def != nil && d.entries[def] == nil {
+				d.entries[def] = e
+			}
+		}
+	}
+	def := d.p.Doc.Resolve(n)
+	if def == nil {
+		return nil
+	}
+	return d.entries[def]
+}
+
+// rewrite offers to let a reference lead to an entry instead. It is safe where
+// both mean the same definition.
+func rewrite(d *diag.Diagnostic, text, entry *syntax.Node) {
+	to := reference(entry)
+	d.Message += fmt.Sprintf("; write %q", to)
+	if text.File == entry.File {
+		d.Fix = &diag.Fix{Title: "refer to " + to, Safe: true, Edits: []diag.Edit{syntax.SetValue(text, to)}}
+	}
+}
+
+// kindOf returns a test for objects of a kind. What a reference of the wrong
+// kind leads to has been reported already.
+func (p *Pass) kindOf(o *document.Object) func(*syntax.Node) bool {
+	all := p.Doc.All(o)
+	set := make(map[*syntax.Node]bool, len(all))
+	for _, n := range all {
+		set[n] = true
+	}
+	return func(n *syntax.Node) bool { return set[n] }
+}
+
+// rootReference holds a reference to what the specification demands of those
+// written under the document's root: that they lead to an entry of a map there.
+func (p *Pass) rootReference(ref *syntax.Node, among *definitions, is func(*syntax.Node) bool, what, where string) {
+	to := p.Doc.Target(ref)
+	if to == nil || isEntry(to, among.of) {
+		return
+	}
+	if def := p.Doc.Resolve(to); def != nil && !is(def) {
+		return
+	}
+	text := ref.Get("$ref")
+	d := p.ReportValue(text, "%q is not under the document's own %s, where %s has to lead", text.Str(), where, what)
+	if entry := among.entry(to); entry != nil {
+		rewrite(d, text, entry)
+	} else {
+		d.Message += fmt.Sprintf("; add it to %s and refer to it there", where)
+	}
+	d.Related = append(d.Related, diag.Related{Span: to.KeySpan(), Message: "where it leads"})
+}
+
+func checkOperationChannel(p *Pass) {
+	if p.Doc.Version.Major != 3 {
+		return
+	}
+	channels := &definitions{p: p, of: p.Doc.Root.Get("channels")}
+	is := p.kindOf(document.Channel)
+	for _, op := range entries(p.Doc.Root.Get("operations")) {
+		if !document.IsRef(op) { // an operation of components may lead anywhere
+			p.rootReference(op.Get("channel"), channels, is, "an operation under operations", "channels")
+		}
+	}
+}
+
+func checkReplyChannel(p *Pass) {
+	if p.Doc.Version.Major != 3 {
+		return
+	}
+	channels := &definitions{p: p, of: p.Doc.Root.Get("channels")}
+	is := p.kindOf(document.Channel)
+	for _, op := range entries(p.Doc.Root.Get("operations")) {
+		if reply := op.Get("reply"); !document.IsRef(op) && !document.IsRef(reply) {
+			p.rootReference(reply.Get("channel"), channels, is, "the reply of an operation under operations", "channels")
+		}
+	}
+}
+
+func checkChannelServer(p *Pass) {
+	if p.Doc.Version.Major != 3 {
+		return
+	}
+	servers := &definitions{p: p, of: p.Doc.Root.Get("servers")}
+	is := p.kindOf(document.Server)
+	for _, channel := range entries(p.Doc.Root.Get("channels")) {
+		if document.IsRef(channel) { // a channel of components may lead anywhere
+			continue
+		}
+		for _, ref := range elements(channel.Get("servers")) {
+			p.rootReference(ref, servers, is, "a channel under channels", "servers")
+		}
+	}
+}
+
+// channelMessages holds the messages that an operation or a reply lists to
+// those of its channel.
+func (p *Pass) channelMessages(list, channelRef *syntax.Node, is func(*syntax.Node) bool, what string) {
+	channel := p.Doc.Resolve(channelRef)
+	if !channel.Is(syntax.Mapping) {
+		return
+	}
+	messages := channel.Get("messages")
+	known := &definitions{p: p, of: messages}
+	for _, ref := range elements(list) {
+		text := ref.Get("$ref")
+		to := p.Doc.Target(ref)
+		if !text.Is(syntax.String) || isEntry(to, messages) {
+			continue
+		}
+		if def := p.Doc.Resolve(to); def != nil && !is(def) {
+			continue
+		}
+		entry := known.entry(to)
+		if entry == nil {
+			entry = sameName(messages, text, to == nil)
+		}
+		switch {
+		case entry != nil:
+			d := p.ReportValue(text, "%q is not an entry of the channel's messages, and %s may list nothing else", text.Str(), what)
+			rewrite(d, text, entry)
+			d.Related = append(d.Related, diag.Related{Span: entry.KeySpan(), Message: "the channel's entry"})
+		case to != nil:
+			d := p.ReportValue(text, "%q is no message of the channel%s, and %s may list nothing else; add it to the channel's messages and refer to it there",
+				text.Str(), quotedKey(channel), what)
+			at := messages
+			if at == nil {
+				at = channel
+			}
+			d.Related = append(d.Related, diag.Related{Span: at.KeySpan(), Message: "the channel"})
+		}
+	}
+}
+
+// sameName finds the entry that a reference must mean which leads nowhere, or
+// to something that leads nowhere: the one with the same reference, or the one
+// of that name.
+func sameName(messages, text *syntax.Node, unresolved bool) *syntax.Node {
+	for _, e := range entries(messages) {
+		if ref := e.Get("$ref"); ref.Is(syntax.String) && ref.File == text.File && ref.Value == text.Value {
+			return e
+		}
+	}
+	if !unresolved {
+		return nil
+	}
+	file, pointer, _ := strings.Cut(text.Value, "#")
+	if file != "" {
+		return nil
+	}
+	name := pointer[strings.LastIndexByte(pointer, '/')+1:]
+	name = strings.ReplaceAll(strings.ReplaceAll(name, "~1", "/"), "~0", "~")
+	return messages.Get(name)
+}
+
+func quotedKey(n *syntax.Node) string {
+	if n.KeyName() == "" {
+		return ""
+	}
+	return fmt.Sprintf(" %q", n.KeyName())
+}
+
+func checkOperationMessage(p *Pass) {
+	if p.Doc.Version.Major != 3 {
+		return
+	}
+	is := p.kindOf(document.Message)
+	for _, op := range p.Doc.All(document.Operation) {
+		p.channelMessages(op.Get("messages"), op.Get("channel"), is, "an operation")
+	}
+}
+
+func checkReplyMessage(p *Pass) {
+	if p.Doc.Version.Major != 3 {
+		return
+	}
+	is := p.kindOf(document.Message)
+	for _, reply := range p.Doc.All(document.Reply) {
+		messages := reply.Get("messages")
+		if len(elements(messages)) > 0 && reply.Get("channel") == nil {
+			p.Report(messages, "the reply lists messages and names no channel that they could belong to; add channel: {$ref: '#/channels/…'}")
+			continue
+		}
+		p.channelMessages(messages, reply.Get("channel"), is, "a reply")
+	}
+}
+
+func checkReplyAddress(p *Pass) {
+	for _, reply := range p.Doc.All(document.Reply) {
+		address := reply.Get("address")
+		channel := p.Doc.Resolve(reply.Get("channel"))
+		if address == nil || !channel.Get("address").Is(syntax.String) {
+			continue
+		}
+		d := p.Report(address, "the reply takes its address from a message, but its channel%s has the address %q; remove the address here, or make the channel's null",
+			quotedKey(channel), channel.Get("address").Value)
+		d.Related = append(d.Related, diag.Related{Span: channel.Get("address").KeySpan(), Message: "the channel's address"})
+	}
+}
+
+// checkMessageRepeated looks for one message under two keys of a channel: every
+// event that is valid against one is valid against the other, and the
+// specification demands that it is valid against one only.
+func checkMessageRepeated(p *Pass) {
+	for _, channel := range p.Doc.All(document.Channel) {
+		messages := entries(channel.Get("messages"))
+		if len(messages) < 2 {
+			continue
+		}
+		first := make(map[*syntax.Node]*syntax.Node, len(messages))
+		for _, entry := range messages {
+			def := p.Doc.Resolve(entry)
+			if def == nil {
+				continue
+			}
+			if earlier := first[def]; earlier != nil {
+				d := p.Report(entry, "%q is the same message as %q, so which of the two an event is cannot be told; remove one of them", entry.KeyName(), earlier.KeyName())
+				d.Related = append(d.Related, diag.Related{Span: earlier.KeySpan(), Message: "the same message"})
+			} else {
+				first[def] = entry
+			}
+		}
+	}
+}
+
+// superseded drops what was found while reading where a rule says more about
+// the same reference: that it leads nowhere and that an operation may not refer
+// there is one fault, and the rule knows what cures it.
+func superseded(found []diag.Diagnostic) []diag.Diagnostic {
+	better := map[diag.Span]bool{}
+	for _, d := range found {
+		if d.Rule == ruleOperationMessage || d.Rule == ruleReplyMessage {
+			better[d.Span] = true
+		}
+	}
+	if len(better) == 0 {
+		return found
+	}
+	kept := found[:0]
+	for _, d := range found {
+		if d.Rule != document.RuleRefUnresolved || !better[d.Span] {
+			kept = append(kept, d)
+		}
+	}
+	return kept
+}
