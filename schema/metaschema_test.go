@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -235,7 +236,7 @@ func TestAgreesOnInstances(t *testing.T) {
 						text, _ := json.Marshal(value)
 						theirs := compileOther(text, drafts[draft.dialect])
 						ours, err := NewCompiler(nil, FormatAssertion(false)).Compile(node(t, string(text)), draft.dialect)
-						if theirs == nil || err != nil {
+						if theirs == nil || err != nil || draft.dialect.ignoresRefSiblings() && hasRefSiblings(value) {
 							continue // whether it is a schema at all is the other test's question
 						}
 						for _, test := range g.Tests {
@@ -262,6 +263,26 @@ func TestAgreesOnInstances(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hasRefSiblings finds a $ref with other keywords beside it. Until 2019-09
+// they are ignored, but the other implementation still applies those that
+// draft-06 and draft-07 added.
+func hasRefSiblings(v any) bool {
+	switch v := v.(type) {
+	case []any:
+		return slices.ContainsFunc(v, hasRefSiblings)
+	case map[string]any:
+		if _, ok := v["$ref"]; ok && len(v) > 1 {
+			return true
+		}
+		for _, item := range v {
+			if hasRefSiblings(item) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func compileOther(schema []byte, d *jsonschema.Draft) *jsonschema.Schema {
