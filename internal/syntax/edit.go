@@ -341,14 +341,21 @@ func (w blockWriter) entry(entry *Node, indent int) string {
 	return w.collection(Synthetic(nil, Mapping, []*Node{entry}), indent)
 }
 
-// takesIn reports whether a literal that ends at a place would take in what
-// follows: a comment on the line, or a line of nothing but spaces.
+// takesIn reports whether a literal that ends at a place might take in what
+// follows: a comment on its line, or an indented line of a comment or of
+// nothing but space.
 func takesIn(text string, end int) bool {
 	if restOfLine(text[end:]) != "" {
 		return true
 	}
-	next := restOfLine(text[end+lineEndSize(text[end:]):])
-	return next != "" && strings.Trim(next, " \t") == ""
+	for size := lineEndSize(text[end:]); size > 0; size = lineEndSize(text[end:]) {
+		end += size
+		if line := restOfLine(text[end:]); line != "" {
+			content := strings.TrimLeft(line, " \t")
+			return content != line && (content == "" || content[0] == '#')
+		}
+	}
+	return false
 }
 
 // newline is the line end that a file uses.

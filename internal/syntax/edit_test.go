@@ -75,6 +75,7 @@ func TestEdits(t *testing.T) {
 		{"what ends in an alias", "a: &b 1\nc:\n  d:\n    - *b # d\ne: 1\n", false, func(n *Node) diag.Edit { return Replace(n.At("c"), object(NewEntry("x", text("v")))) }, "a: &b 1\nc:\n  x: v # d\ne: 1\n"},
 		{"a list at its key's column", "a:\n- b\nc: 1\n", false, func(n *Node) diag.Edit { return Replace(n.At("a"), object(NewEntry("x", text("v")))) }, "a:\n  x: v\nc: 1\n"},
 		{"a list at its key's column, by text", "a: # c\n- b\nc: 1\n", false, func(n *Node) diag.Edit { return Replace(n.At("a"), text("v")) }, "a: # c\n  v\nc: 1\n"},
+		{"text of two lines above an indented comment", "a:\n  b: 1\n\n    # c\nd: 1\n", false, func(n *Node) diag.Edit { return SetValue(n.At("a", "b"), "p\nq") }, "a:\n  b: \"p\\nq\"\n\n    # c\nd: 1\n"},
 		{"the whole", "# c\na: 1\n", false, func(n *Node) diag.Edit { return Replace(n, list(text("x"))) }, "# c\n- x\n"},
 		{"a collection with comments by a scalar", "a: # c\n  # d\n  b: 1\n", false, func(n *Node) diag.Edit { return Replace(n.At("a"), NewScalar(Bool, "true")) }, "a: # c\n  # d\n  true\n"},
 
