@@ -181,7 +181,7 @@ func (s *regexScanner) scan() error {
 			if quantified && c != '?' || !repeatable && !quantified {
 				return fmt.Errorf("the quantifier %q has nothing to repeat; escape it as \\%c, or remove it", s.text[start:start+length], c)
 			}
-			s.out.WriteString(s.text[start : start+length])
+			s.out.WriteString(plainQuantifier(s.text[start : start+length]))
 			s.at += length
 			quantified, repeatable = !quantified, false
 			continue
@@ -224,6 +224,25 @@ func quantifierLength(s string) int {
 		return 0
 	}
 	return end + 1
+}
+
+// plainQuantifier writes {007} as {7}, since Go's regexp takes the former for
+// plain text.
+func plainQuantifier(q string) string {
+	if q[0] != '{' || !strings.Contains(q, "{0") && !strings.Contains(q, ",0") {
+		return q
+	}
+	low, high, ranged := strings.Cut(q[1:len(q)-1], ",")
+	plain := func(n string) string {
+		if t := strings.TrimLeft(n, "0"); t != "" || n == "" {
+			return t
+		}
+		return "0"
+	}
+	if !ranged {
+		return "{" + plain(low) + "}"
+	}
+	return "{" + plain(low) + "," + plain(high) + "}"
 }
 
 func isUpperBound(s string) bool {
@@ -328,6 +347,9 @@ func (s *regexScanner) escape(inClass bool) (assertion bool, err error) {
 		take(2, `\B`)
 		return true, nil
 	case '0':
+		if len(rest) > 2 && rest[2] >= '0' && rest[2] <= '9' {
+			return false, s.foreign(start, start+3, `\0 and a digit is an octal escape of Perl and C`, `in ECMA-262 write \x and two hexadecimal digits`)
+		}
 		take(2, `\x00`)
 	case 'c':
 		if len(rest) > 2 && isLetter(rest[2]) {
