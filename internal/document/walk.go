@@ -59,6 +59,8 @@ type Visit struct {
 type SchemaVisit struct {
 	Node    *syntax.Node
 	Dialect schema.Dialect
+	// Partial schemas are a trait's: the messages that use it complete them.
+	Partial bool
 }
 
 // Report adds a finding about node at span.
@@ -564,7 +566,7 @@ func (w *Walk) schema(n *syntax.Node, d schema.Dialect) {
 	if _, seen := w.kinds[n]; seen {
 		return
 	}
-	w.doc.schemas = append(w.doc.schemas, SchemaVisit{n, d})
+	w.doc.schemas = append(w.doc.schemas, SchemaVisit{n, d, w.kinds[n.Parent] == MessageTrait})
 	w.subschema(n, d)
 }
 
@@ -633,9 +635,9 @@ func (w *Walk) formatted(n *syntax.Node, d schema.Dialect) {
 			w.reference(n, Schema, d)
 			return
 		}
-		w.doc.schemas = append(w.doc.schemas, SchemaVisit{n, d})
+		w.doc.schemas = append(w.doc.schemas, SchemaVisit{n, d, w.kinds[n.Parent] == MessageTrait})
 	case schema.Foreign, schema.Unknown:
-		w.doc.schemas = append(w.doc.schemas, SchemaVisit{n, d})
+		w.doc.schemas = append(w.doc.schemas, SchemaVisit{n, d, w.kinds[n.Parent] == MessageTrait})
 	default:
 		if n.Kind != syntax.Mapping && n.Kind != syntax.Bool {
 			w.typeFault(n, "a schema")

@@ -96,6 +96,7 @@ func TestYAML(t *testing.T) {
 		{"[yes, no, on, off, 2026-01-31, 12:30:00, 0777, 0o17, 0xff, +12, .5, 1., 1e3, 1_000, ~, Null, TRUE]",
 			`["yes","no","on","off","2026-01-31","12:30:00",777,15,255,12,0.5,1,1e3,"1_000",null,null,true]`},
 		{"a: 123456789012345678901234567890.12345678901234567890", `{"a":123456789012345678901234567890.12345678901234567890}`},
+		{"null: 1\n0x10: 2\n", `{"0x10":2,"null":1}`},
 	} {
 		n, found := parse(c.in, YAML)
 		if len(found) > 0 {
@@ -139,7 +140,10 @@ func TestFaults(t *testing.T) {
 		{YAML, "a: [1 2, , 3]\n", "1:10 syntax", "before this comma"},
 		{YAML, "[a]: 1\n", "1:1 syntax", "a key has to be text"},
 		{YAML, "a: - b\n", "1:4 syntax", "line of its own"},
-		{YAML, "a: !mine b\n", "1:10 syntax", "ignored"},
+		{YAML, "a: !mine b\n", "1:4 syntax", "ignored"},
+		{YAML, ": v\n", "1:1 syntax", "put it in quotes"},
+		{YAML, "a: 1\n: v\n", "2:1 syntax", "where a key has to be"},
+		{YAML, "!x a: \"b\nc: 1\n", "1:1 syntax, 1:7 syntax", "ignored"},
 		{YAML, "a: \"\\q\"\nb: 1\nc: *no\nd: {x: 1\ne: 2\nf:1\n", "1:5 syntax, 3:4 syntax, 4:4 syntax, 6:2 syntax", ""},
 		{JSON, `{"a": 1,}`, "1:8 syntax", "a comma stands before"},
 		{JSON, `{"a": 1 "b": 2}`, "1:9 syntax", "comma has to stand"},

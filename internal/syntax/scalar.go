@@ -96,7 +96,7 @@ func (p *parser) blockScalar(indent int) (*Node, bool) {
 		p.newline()
 	}
 	n.End = content
-	if len(p.s) == p.pos && !isBreak(p.s[p.pos-1]) && out.empty == 0 {
+	if content == len(p.s) {
 		chomp = '-' // the text ends without the break that could be kept
 	}
 	n.Value = out.close(chomp)

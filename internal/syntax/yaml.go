@@ -383,8 +383,9 @@ func (p *parser) applyTag(n *Node, x properties) {
 		}
 	case "!!map", "map", "!!seq", "seq":
 	default:
-		d := p.report(RuleSyntax, n.Start, n.Start, "the tag %s means nothing here and is ignored; remove it", x.tag)
+		d := p.report(RuleSyntax, x.start, x.start+1, "the tag %s means nothing here and is ignored; remove it", x.tag)
 		d.Severity = diag.Warning
+		p.lastTo = -1 // a warning does not stand for the faults of its line
 	}
 }
 
@@ -411,7 +412,7 @@ func (p *parser) blockSequence(column int) (*Node, bool) {
 		if item == nil {
 			item = p.node(Invalid, p.pos, p.pos)
 		}
-		n.End = max(item.End, dash+1)
+		n.End = max(item.writtenEnd(), dash+1)
 		p.scratch = append(p.scratch, item)
 		if !p.settle(dash, column, ok) {
 			break
@@ -448,7 +449,7 @@ func (p *parser) blockMapping(column int, first *Node) (*Node, bool) {
 				value = p.node(Invalid, p.pos, p.pos)
 				value.Start, value.End = key.End, key.End
 			}
-			n.End = max(value.End, key.End)
+			n.End = max(value.writtenEnd(), key.writtenEnd())
 			p.entry(key, value)
 		}
 		if !p.settle(from, column, ok) || p.s[p.pos] == '-' && p.follows(p.pos+1) {
@@ -457,6 +458,15 @@ func (p *parser) blockMapping(column int, first *Node) (*Node, bool) {
 	}
 	p.close(n, mark)
 	return n, true
+}
+
+// writtenEnd is where a node ends in the text around it: for an alias, the
+// alias.
+func (n *Node) writtenEnd() int {
+	if n.Alias != nil {
+		return n.Alias.End
+	}
+	return n.End
 }
 
 // settle ends an entry: the rest of its line has to be empty, and the next
@@ -514,9 +524,11 @@ func (p *parser) blockKey(column int) (key *Node, explicit, ok bool) {
 	if p.atEnd() || isBreak(p.s[p.pos]) {
 		return nil, false, false
 	}
-	if p.s[p.pos] == ':' && p.follows(p.pos+1) {
-		key = p.node(Null, p.pos, p.pos)
-	} else if key, ok = p.atom(column, true); key == nil || !ok {
+	if c := p.s[p.pos]; c == ':' && p.follows(p.pos+1) || c == '|' || c == '>' {
+		p.report(RuleSyntax, p.pos, p.pos+1, "%q stands where a key has to be; write the key before it, or put it in quotes", string(c))
+		return nil, false, false
+	}
+	if key, ok = p.atom(column, true); key == nil || !ok {
 		return nil, false, false
 	}
 	p.finish(key, x)
