@@ -7,6 +7,7 @@ import (
 	"regexp/syntax"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -22,12 +23,21 @@ type pattern struct {
 	text         string
 	linear       *regexp.Regexp
 	backtracking *regexp2.Regexp
-	hung         atomic.Bool // has run out of time once and is not tried again
+	hurried      atomic.Pointer[regexp2.Regexp] // takes over once a match has run out of time
 }
 
 // matchTimeout is the time that one match by backtracking may take. A pattern
 // that needs more would stop a consumer, so the value counts as not matching.
-const matchTimeout = 100 * time.Millisecond
+// From then on the pattern gets hurriedTimeout: many bad values must not add
+// up, and one must not spoil the pattern for good ones, which take no time.
+const (
+	matchTimeout   = 100 * time.Millisecond
+	hurriedTimeout = 5 * time.Millisecond
+)
+
+// The engine looks at a clock of its own, which by default ticks too seldom
+// for these limits.
+var tickFaster = sync.OnceFunc(func() { regexp2.SetTimeoutCheckPeriod(hurriedTimeout / 2) })
 
 var errMatchTimeout = errors.New("matching it takes too long; rewrite the pattern without nested repetition")
 
@@ -36,15 +46,39 @@ func (p *pattern) match(s string) (bool, error) {
 	if p.linear != nil {
 		return p.linear.MatchString(s), nil
 	}
-	if p.hung.Load() {
-		return false, errMatchTimeout
+	re := p.hurried.Load()
+	if re == nil {
+		re = p.backtracking
 	}
-	ok, err := p.backtracking.MatchString(s)
-	if err != nil {
-		p.hung.Store(true)
-		return false, errMatchTimeout
+	ok, err := re.MatchString(s)
+	if err == nil {
+		return ok, nil
 	}
-	return ok, nil
+	if re == p.backtracking {
+		if hurried, err := compileBacktracking(p.text); err == nil {
+			hurried.MatchTimeout = hurriedTimeout
+			p.hurried.Store(hurried)
+		}
+	}
+	return false, errMatchTimeout
+}
+
+// compileBacktracking compiles for the engine that can do all of ECMA-262:
+// with the u flag, or without it where only that accepts the expression.
+func compileBacktracking(text string) (*regexp2.Regexp, error) {
+	limit := regexp2.OptionMaxBacktrackingStackSize(1 << 20)
+	re, err := regexp2.Compile(text, regexp2.ECMAScript|regexp2.Unicode, limit)
+	if err == nil {
+		return re, nil
+	}
+	lax, laxErr := regexp2.Compile(text, regexp2.ECMAScript, limit)
+	if laxErr != nil {
+		return nil, plainRegexError(laxErr)
+	}
+	if strings.Contains(text, `\p`) || strings.Contains(text, `\P`) {
+		return nil, plainRegexError(err) // without the u flag \p means the letter p
+	}
+	return lax, nil
 }
 
 // compilePattern compiles an expression as JSON Schema uses them: unanchored,
@@ -59,17 +93,11 @@ func compilePattern(text string) (*pattern, error) {
 			return &pattern{text: text, linear: re}, nil
 		}
 	}
-	limit := regexp2.OptionMaxBacktrackingStackSize(1 << 20)
-	re, err := regexp2.Compile(text, regexp2.ECMAScript|regexp2.Unicode, limit)
+	re, err := compileBacktracking(text)
 	if err != nil {
-		var lax error
-		if re, lax = regexp2.Compile(text, regexp2.ECMAScript, limit); lax != nil {
-			return nil, plainRegexError(lax)
-		}
-		if s.property {
-			return nil, plainRegexError(err) // without the u flag \p means the letter p
-		}
+		return nil, err
 	}
+	tickFaster()
 	re.MatchTimeout = matchTimeout
 	return &pattern{text: text, backtracking: re}, nil
 }
@@ -117,11 +145,10 @@ func (f *foreignConstruct) Error() string {
 // engines, which ECMA-262 would read as something else without complaint, and
 // writes the same expression for Go's regexp as long as there is one.
 type regexScanner struct {
-	text     string
-	at       int
-	out      strings.Builder
-	linear   bool
-	property bool // \p or \P is used
+	text   string
+	at     int
+	out    strings.Builder
+	linear bool
 }
 
 const (
@@ -368,7 +395,6 @@ func (s *regexScanner) escape(inClass bool) (assertion bool, err error) {
 	case 'u':
 		return false, s.unicodeEscape(rest)
 	case 'p', 'P':
-		s.property = true
 		if !strings.HasPrefix(rest[2:], "{") {
 			return false, s.foreign(start, start+2, `\`+rest[1:2]+` without braces is Perl's`, `in ECMA-262 write \`+rest[1:2]+`{L}`)
 		}
