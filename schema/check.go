@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -575,7 +576,14 @@ func (c *checker) regex(text, at *syntax.Node) {
 	if err == nil {
 		return
 	}
-	c.find(RuleRegex, diag.Error, text.Span(), at, "the pattern %s is not a regular expression of ECMA-262: %v", quoteRegex(text.Value), err)
+	span := text.Span()
+	// Where the pattern stands in the source as it is, point into it.
+	var foreign *foreignConstruct
+	if verbatim := strings.Index(span.Text(), text.Value); errors.As(err, &foreign) && verbatim >= 0 {
+		span.End = span.Start + verbatim + min(foreign.end, len(text.Value))
+		span.Start += verbatim + foreign.at
+	}
+	c.find(RuleRegex, diag.Error, span, at, "the pattern %s is not a regular expression of ECMA-262: %v", quoteRegex(text.Value), err)
 }
 
 // called names a value by its keyword, or by its place below it.

@@ -449,16 +449,3 @@ func typeNamed(name string) typeSet {
 	}
 	return 0
 }
-
-// String lists the types of the set as a message would: "string or null".
-func (t typeSet) String() string {
-	var names []string
-	for _, name := range []string{"null", "boolean", "number", "string", "array", "object"} {
-		if s := typeNamed(name); t&s == s {
-			names = append(names, name)
-		} else if name == "number" && t&typeInteger != 0 {
-			names = append(names, "integer")
-		}
-	}
-	return orList(names)
-}
