@@ -81,7 +81,7 @@ func (p *Pass) rootReference(ref *syntax.Node, among *definitions, is func(*synt
 		return
 	}
 	text := ref.Get("$ref")
-	d := p.ReportValue(text, "%q is not under the document's own %s, where %s has to lead", text.Str(), where, what)
+	d := p.ReportValue(text, "%q leads past the document's own %s, and %s may refer to nothing else", text.Str(), where, what)
 	if entry := among.entry(to); entry != nil {
 		rewrite(d, text, entry)
 	} else {
@@ -237,10 +237,10 @@ func checkReplyAddress(p *Pass) {
 	}
 }
 
-// checkMessageRepeated looks for one message under two keys of a channel: every
+// checkMessageDuplicate looks for one message under two keys of a channel: every
 // event that is valid against one is valid against the other, and the
 // specification demands that it is valid against one only.
-func checkMessageRepeated(p *Pass) {
+func checkMessageDuplicate(p *Pass) {
 	for _, channel := range p.Doc.All(document.Channel) {
 		messages := entries(channel.Get("messages"))
 		if len(messages) < 2 {

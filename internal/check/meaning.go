@@ -1,3 +1,377 @@
 package check
 
-var meaningRules = []*Rule{}
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/internal/document"
+	"github.com/treaty-events/treaty/internal/syntax"
+)
+
+// meaningRules are about documents that are well-formed and say something that
+// cannot be meant. Those about schemas are found by package schema, see
+// reading.go.
+var meaningRules = []*Rule{
+	{ID: "component-unused", Title: "A component that nothing refers to", Family: Meaning, Severity: diag.Warning, Since: "0.1.0", Check: checkComponentUnused,
+		Reason: `Components "have no effect on the API unless they are explicitly referenced from properties outside the components object". One that nothing refers to, directly or through others, is read, translated and kept up to date for nobody; or somebody believes that it is in force. Refer to it, or remove it. Operations are left out, since the specification offers components as a place for those that an application may or may not implement, and so are documents that have nothing but components, which others refer to.`},
+	{ID: "channel-address-duplicate", Title: "Two channels have one address on one server", Family: Meaning, Severity: diag.Warning, Since: "0.1.0", Check: checkAddressDuplicate,
+		Reason: `What travels on an address is what all channels of that address say together, but each of them claims to list everything. A consumer that believes one of the two meets messages that it does not know. Describe the address by one channel; operations can still differ in the messages that they send or receive.`},
+	{ID: "operation-duplicate", Title: "Two operations say the same", Family: Meaning, Severity: diag.Warning, Since: "0.1.0", Check: checkOperationDuplicate,
+		Reason: `Two operations with one action on one channel, with the same messages and nothing else that tells them apart (reply, bindings, delivery), describe one thing twice. Generated code gets two functions that do the same, and a change to one of them leaves the other behind.`},
+	{ID: "correlation-location", Title: "A correlation id points at nothing in the message", Family: Meaning, Severity: diag.Warning, Since: "0.1.0", Check: checkCorrelationLocation,
+		Reason: `The location of a correlation id is where tools read it from each message, to match replies with requests and to trace. A place that the headers or payload do not have is empty in every message, so nothing is ever matched. It is looked up through references and allOf; where the schema leaves open what a message has, nothing is said.`},
+	{ID: "parameter-location", Title: "A parameter's location points at nothing in the message", Family: Meaning, Severity: diag.Warning, Since: "0.1.0", Check: checkParameterLocation,
+		Reason: `The location of a parameter is where its value is found in the messages of the channel. A place that one of them does not have leaves the address unknown when that message is sent. Correct the location, or add the property to the message.`},
+	{ID: "reply-address-location", Title: "A reply address points at nothing in the request", Family: Meaning, Severity: diag.Warning, Since: "0.1.0", Check: checkReplyLocation,
+		Reason: `The location of a reply address is where the replier reads from the request whom to answer. A request that has no such place is never answered. Correct the location, or add the property to the request's headers or payload.`},
+}
+
+// usage finds the components that take effect: those that something outside of
+// components leads to, directly or through others.
+type usage struct {
+	p          *Pass
+	root       *syntax.Node // as written
+	components *syntax.Node
+	used       map[*syntax.Node]bool
+	queue      []*syntax.Node
+	elsewhere  map[*syntax.Node]bool // nodes of other files that have been walked
+	heirs      map[*syntax.Node][]*syntax.Node
+	family     map[*syntax.Node]bool // schemas told apart by a discriminator
+}
+
+func checkComponentUnused(p *Pass) {
+	root := p.Doc.Written
+	components := root.Get("components")
+	if !components.Is(syntax.Mapping) || len(entries(root.Get("channels")))+len(entries(root.Get("operations"))) == 0 {
+		return
+	}
+	u := &usage{p: p, root: root, components: components, used: map[*syntax.Node]bool{}, elsewhere: map[*syntax.Node]bool{}, family: map[*syntax.Node]bool{}}
+	u.findHeirs()
+	for _, item := range root.Items {
+		if item != components {
+			u.walk(item)
+		}
+	}
+	for _, operation := range entries(components.Get("operations")) {
+		u.use(operation)
+	}
+	for len(u.queue) > 0 {
+		n := u.queue[len(u.queue)-1]
+		u.queue = u.queue[:len(u.queue)-1]
+		u.walk(n)
+	}
+	for _, group := range components.Items {
+		if strings.HasPrefix(group.KeyName(), "x-") {
+			continue
+		}
+		for _, entry := range entries(group) {
+			if !u.used[entry] && !strings.HasPrefix(entry.KeyName(), "x-") {
+				p.Report(entry, "%q of components.%s is used by nothing that takes effect; refer to it, or remove it", entry.KeyName(), group.KeyName())
+			}
+		}
+	}
+}
+
+// findHeirs notes which schemas of components extend which. A schema with a
+// discriminator stands for all that extend it, though nothing refers to them.
+func (u *usage) findHeirs() {
+	schemas := entries(u.components.Get("schemas"))
+	if !slices.ContainsFunc(schemas, func(n *syntax.Node) bool { return n.Get("discriminator") != nil }) {
+		return
+	}
+	u.heirs = map[*syntax.Node][]*syntax.Node{}
+	for _, n := range schemas {
+		u.family[n] = n.Get("discriminator") != nil
+		for _, branch := range elements(n.Get("allOf")) {
+			if base := u.entryOf(u.p.Doc.Target(branch)); base != nil {
+				u.heirs[base] = append(u.heirs[base], n)
+			}
+		}
+	}
+}
+
+// entryOf is the component that a node is, or lies in. It goes by names, since
+// the upgrade from 2.x makes components anew in the place of those written.
+func (u *usage) entryOf(n *syntax.Node) *syntax.Node {
+	if n == nil || n.File != u.root.File {
+		return nil
+	}
+	for ; n.Parent != nil && n.Parent.Parent != nil; n = n.Parent {
+		if n.Parent.Parent == u.components {
+			return u.components.Get(n.Parent.KeyName()).Get(n.KeyName())
+		}
+	}
+	return nil
+}
+
+func (u *usage) use(entry *syntax.Node) {
+	if u.used[entry] {
+		return
+	}
+	u.used[entry] = true
+	u.queue = append(u.queue, entry)
+	if u.family[entry] {
+		for _, heir := range u.heirs[entry] {
+			u.family[heir] = true
+			u.use(heir)
+		}
+	}
+}
+
+// lead follows a reference.
+func (u *usage) lead(ref *syntax.Node) {
+	to := u.p.Doc.Target(ref)
+	switch entry := u.entryOf(to); {
+	case to == nil:
+	case entry != nil:
+		u.use(entry)
+	case to.File != u.root.File:
+		u.walk(to)
+	case to == u.components || to == u.root:
+		for _, group := range u.components.Items {
+			u.useAll(group)
+		}
+	case to.Parent == u.components:
+		u.useAll(to)
+	}
+}
+
+func (u *usage) useAll(group *syntax.Node) {
+	for _, entry := range entries(group) {
+		u.use(entry)
+	}
+}
+
+func (u *usage) walk(n *syntax.Node) {
+	if n.File != u.root.File {
+		if u.elsewhere[n] {
+			return
+		}
+		u.elsewhere[n] = true
+	}
+	switch n.Kind {
+	case syntax.String: // a pointer, such as that of x-delivery.deadLetter
+		if strings.HasPrefix(n.Value, "#/components/") {
+			u.lead(n)
+		}
+	case syntax.Mapping:
+		if document.IsRef(n) {
+			u.lead(n)
+		}
+		if u.p.Doc.Version.Major == 2 {
+			u.requirements(n.Get("security"))
+		}
+		fallthrough
+	case syntax.Sequence:
+		for _, item := range n.Items {
+			u.walk(item)
+		}
+	}
+}
+
+// requirements uses the security schemes that requirements of 2.x name.
+func (u *usage) requirements(list *syntax.Node) {
+	schemes := u.components.Get("securitySchemes")
+	for _, requirement := range elements(list) {
+		for _, item := range entries(requirement) {
+			if scheme := schemes.Get(item.KeyName()); scheme != nil {
+				u.use(scheme)
+			}
+		}
+	}
+}
+
+func checkAddressDuplicate(p *Pass) {
+	declared := entries(p.Doc.Root.Get("channels"))
+	type place struct {
+		address string
+		server  *contract.Server // nil where the document has none
+	}
+	first := map[place]*syntax.Node{}
+	for i, channel := range p.Contract.Channels {
+		if !channel.HasAddress || i >= len(declared) {
+			continue
+		}
+		at := place{address: addressPattern(channel)}
+		servers := channel.Servers
+		if len(servers) == 0 {
+			servers = []*contract.Server{nil}
+		}
+		var earlier *syntax.Node
+		for _, at.server = range servers {
+			if known := first[at]; known == nil {
+				first[at] = declared[i]
+			} else if earlier == nil {
+				earlier = known
+			}
+		}
+		if earlier != nil {
+			d := p.Report(declared[i], "the channel %q has the same address as %q (%q); describe it by one channel, with the messages of both", declared[i].KeyName(), earlier.KeyName(), channel.Address)
+			d.Related = append(d.Related, diag.Related{Span: earlier.KeySpan(), Message: "the other channel"})
+		}
+	}
+}
+
+// addressPattern is an address without the names of its parameters, which do
+// not matter for where it leads, and with what bindings say of the place.
+func addressPattern(c *contract.Channel) string {
+	var b strings.Builder
+	found, _ := expressions(c.Address)
+	at := 0
+	for _, e := range found {
+		b.WriteString(c.Address[at:e.start])
+		b.WriteString("{}")
+		at = e.end
+	}
+	b.WriteString(c.Address[at:])
+	for _, n := range []*syntax.Node{
+		c.Bindings.Get("kafka", "topic"), c.Bindings.Get("amqp", "is"), c.Bindings.Get("amqp", "exchange", "name"),
+		c.Bindings.Get("amqp", "queue", "name"), c.Bindings.Get("googlepubsub", "topic"), c.Bindings.Get("ws", "method"),
+	} {
+		b.WriteByte('\n')
+		b.WriteString(n.Str())
+	}
+	return b.String()
+}
+
+func checkOperationDuplicate(p *Pass) {
+	declared := entries(p.Doc.Root.Get("operations"))
+	type same struct {
+		action  contract.Action
+		channel *contract.Channel
+		rest    string
+	}
+	first := map[same]*syntax.Node{}
+	for i, op := range p.Contract.Operations {
+		if op.Channel == nil || op.Action == "" || i >= len(declared) {
+			continue
+		}
+		names := make([]string, 0, len(op.Messages)+4)
+		for _, m := range op.Messages {
+			names = append(names, m.Key)
+		}
+		slices.Sort(names)
+		for _, field := range []string{"reply", "bindings", "security", document.ExtDelivery} {
+			names = append(names, field+" "+op.Field(field).Span().Text())
+		}
+		key := same{op.Action, op.Channel, strings.Join(names, "\n")}
+		earlier := first[key]
+		if earlier == nil {
+			first[key] = declared[i]
+			continue
+		}
+		d := p.Report(declared[i], "the operation %q says the same as %q: it %ss the same messages on the same channel; remove one of them, or say what sets them apart", declared[i].KeyName(), earlier.KeyName(), op.Action)
+		d.Related = append(d.Related, diag.Related{Span: earlier.KeySpan(), Message: "the other operation"})
+	}
+}
+
+// misses are the messages in which a location points at nothing.
+type misses struct {
+	location *syntax.Node
+	messages []*contract.Message
+	why      string // of the first
+}
+
+// lookups collects misses by the node of the location, which many messages may
+// share, in the order in which they are met.
+type lookups struct {
+	list []*misses
+	by   map[*syntax.Node]*misses
+	done map[lookup]bool
+}
+
+type lookup struct {
+	location, message *syntax.Node
+}
+
+// look looks a location up in a message.
+func (l *lookups) look(p *Pass, location *syntax.Node, m *contract.Message) {
+	if !location.Is(syntax.String) {
+		return
+	}
+	e, fault := document.ParseExpression(location.Value)
+	if fault != "" {
+		return // reported as no expression
+	}
+	key := lookup{location, m.Node()}
+	if l.done[key] {
+		return
+	}
+	if l.done == nil {
+		l.done, l.by = map[lookup]bool{}, map[*syntax.Node]*misses{}
+	}
+	l.done[key] = true
+	why := p.missing(m, e)
+	if why == "" {
+		return
+	}
+	miss := l.by[location]
+	if miss == nil {
+		miss = &misses{location: location, why: why}
+		l.by[location] = miss
+		l.list = append(l.list, miss)
+	}
+	miss.messages = append(miss.messages, m)
+}
+
+func (l *lookups) report(p *Pass) {
+	for _, miss := range l.list {
+		more := ""
+		if n := len(miss.messages) - 1; n == 1 {
+			more = ", and so for one message more"
+		} else if n > 1 {
+			more = fmt.Sprintf(", and so for %d messages more", n)
+		}
+		d := p.ReportValue(miss.location, "%q points at nothing in %q: %s%s", miss.location.Value, miss.messages[0].Key, miss.why, more)
+		for i, m := range miss.messages {
+			if i == 3 {
+				break
+			}
+			d.Related = append(d.Related, diag.Related{Span: m.Span(), Message: "the message"})
+		}
+	}
+}
+
+func checkCorrelationLocation(p *Pass) {
+	var l lookups
+	for _, channel := range p.Contract.Channels {
+		for _, m := range channel.Messages {
+			if id := m.Field("correlationId"); id != nil {
+				l.look(p, p.Doc.Resolve(id).Get("location"), m)
+			}
+		}
+	}
+	l.report(p)
+}
+
+func checkParameterLocation(p *Pass) {
+	var l lookups
+	for _, channel := range p.Contract.Channels {
+		for _, parameter := range channel.Parameters {
+			if location := parameter.Field("location"); location != nil {
+				for _, m := range channel.Messages {
+					l.look(p, location, m)
+				}
+			}
+		}
+	}
+	l.report(p)
+}
+
+func checkReplyLocation(p *Pass) {
+	var l lookups
+	for _, op := range p.Contract.Operations {
+		if op.Reply == nil {
+			continue
+		}
+		if location := p.Doc.Resolve(op.Reply.Field("address")).Get("location"); location != nil {
+			for _, m := range op.Messages {
+				l.look(p, location, m)
+			}
+		}
+	}
+	l.report(p)
+}

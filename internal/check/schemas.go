@@ -1,6 +1,9 @@
 package check
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/internal/document"
 	"github.com/treaty-events/treaty/internal/syntax"
@@ -82,4 +85,72 @@ func elements(n *syntax.Node) []*syntax.Node {
 		return nil
 	}
 	return n.Items
+}
+
+// checkDiscriminator holds discriminators to what the specification says of
+// them: the property is defined in the schema, and required.
+func checkDiscriminator(p *Pass) {
+	mentioned := map[*diag.File]bool{}
+	for _, v := range p.Doc.Schemas() {
+		if v.Dialect != schema.AsyncAPI || v.Node.File == nil {
+			continue
+		}
+		has, known := mentioned[v.Node.File]
+		if !known {
+			has = strings.Contains(v.Node.File.Text, "discriminator")
+			mentioned[v.Node.File] = has
+		}
+		if has {
+			p.discriminators(v.Node)
+		}
+	}
+}
+
+func (p *Pass) discriminators(n *syntax.Node) {
+	if d := n.Get("discriminator"); d.Is(syntax.String) && !document.IsRef(n) {
+		switch {
+		case !p.everyValue(n, d.Value, definesProperty, map[*syntax.Node]bool{}):
+			p.ReportValue(d, "the discriminator %q is no property of the schema; define it under properties", d.Value)
+		case !p.everyValue(n, d.Value, requiresProperty, map[*syntax.Node]bool{}):
+			p.ReportValue(d, "the discriminator %q is not required, so an event may leave open what it is; add it to required", d.Value)
+		}
+	}
+	schema.Children(n, schema.AsyncAPI, func(_ string, sub *syntax.Node) { p.discriminators(sub) })
+}
+
+func definesProperty(n *syntax.Node, name string) bool { return n.Get("properties").Get(name) != nil }
+
+func requiresProperty(n *syntax.Node, name string) bool {
+	for _, required := range elements(n.Get("required")) {
+		if required.Str() == name {
+			return true
+		}
+	}
+	return false
+}
+
+// everyValue reports whether a schema says something of every value: itself, by
+// one of allOf, or by each of its alternatives. known holds the answers so far,
+// and no for those being looked for, which ends circles.
+func (p *Pass) everyValue(n *syntax.Node, name string, says func(*syntax.Node, string) bool, known map[*syntax.Node]bool) bool {
+	n = p.Doc.Resolve(n)
+	if n == nil {
+		return false
+	}
+	if answer, asked := known[n]; asked {
+		return answer
+	}
+	known[n] = says(n, name)
+	if known[n] {
+		return true
+	}
+	holds := func(branch *syntax.Node) bool { return p.everyValue(branch, name, says, known) }
+	lacks := func(branch *syntax.Node) bool { return !holds(branch) }
+	yes := slices.ContainsFunc(elements(n.Get("allOf")), holds)
+	for _, keyword := range []string{"oneOf", "anyOf"} {
+		branches := elements(n.Get(keyword))
+		yes = yes || len(branches) > 0 && !slices.ContainsFunc(branches, lacks)
+	}
+	known[n] = yes
+	return yes
 }
