@@ -65,8 +65,35 @@ func (e *Envelope) Attribute(name string) *Attribute {
 }
 
 // Prefixes of header names that carry attributes in binary mode, by protocol
-// binding of CloudEvents: Kafka; HTTP, NATS and Pub/Sub; AMQP, twice.
-var headerPrefixes = []string{"ce_", "ce-", "cloudEvents_", "cloudEvents:"}
+// binding of CloudEvents: Kafka; HTTP, NATS and Pub/Sub; AMQP, twice. They are
+// read in any case, as HTTP does.
+var headerPrefixes = []string{"ce_", "ce-", "cloudevents_", "cloudevents:"}
+
+// binaryPrefix finds the prefix under which headers carry attributes, as they
+// write it; "" where they do not. One name alone, such as ce-id, may be
+// anything.
+func binaryPrefix(headers properties) string {
+	for _, prefix := range headerPrefixes {
+		var id, source bool
+		for _, h := range headers.list {
+			if len(h.name) <= len(prefix) || !strings.EqualFold(h.name[:len(prefix)], prefix) {
+				continue
+			}
+			switch strings.ToLower(h.name[len(prefix):]) {
+			case "type", "specversion":
+				return h.name[:len(prefix)]
+			case "id":
+				id = true
+			case "source":
+				source = true
+			}
+			if id && source {
+				return h.name[:len(prefix)]
+			}
+		}
+	}
+	return ""
+}
 
 // IsCloudEventsType reports whether a content type is one of CloudEvents, and
 // whether of its batch format.
@@ -88,10 +115,25 @@ type property struct {
 	required bool
 }
 
-// composed collects the properties of a schema through $ref and allOf.
-func (r *reader) composed(n *syntax.Node) []property {
-	var props []property
-	var required []string
+// properties are the properties of a schema as composed. The zero value has
+// none.
+type properties struct {
+	list []property
+	at   map[string]int // by name, into list
+}
+
+// composed collects the properties of a schema through $ref and allOf, once
+// for each schema, however many messages share it.
+func (r *reader) composed(n *syntax.Node) properties {
+	n = r.doc.Resolve(n)
+	if !n.Is(syntax.Mapping) {
+		return properties{}
+	}
+	if known, ok := r.compositions[n]; ok {
+		return known
+	}
+	ps := properties{at: map[string]int{}}
+	required := map[string]bool{}
 	seen := map[*syntax.Node]bool{}
 	var visit func(n *syntax.Node)
 	visit = func(n *syntax.Node) {
@@ -101,43 +143,61 @@ func (r *reader) composed(n *syntax.Node) []property {
 		}
 		seen[n] = true
 		for _, p := range entries(n.Get("properties")) {
-			i := slices.IndexFunc(props, func(have property) bool { return have.name == p.KeyName() })
+			i, have := ps.at[p.KeyName()]
 			switch {
-			case i < 0:
-				props = append(props, property{name: p.KeyName(), node: p})
-			case constOf(r.doc.Resolve(props[i].node)) == "":
-				props[i].node = p // the narrower description says more
+			case !have:
+				ps.at[p.KeyName()] = len(ps.list)
+				ps.list = append(ps.list, property{name: p.KeyName(), node: p})
+			case constOf(r.doc.Resolve(ps.list[i].node)) == "":
+				ps.list[i].node = p // the narrower description says more
 			}
 		}
-		required = append(required, texts(n.Get("required"))...)
+		for _, name := range texts(n.Get("required")) {
+			required[name] = true
+		}
 		for _, branch := range elements(n.Get("allOf")) {
 			visit(branch)
 		}
 	}
 	visit(n)
-	for i := range props {
-		props[i].required = slices.Contains(required, props[i].name)
+	for i := range ps.list {
+		ps.list[i].required = required[ps.list[i].name]
 	}
-	return props
+	r.compositions[n] = ps
+	return ps
 }
 
-func constOf(n *syntax.Node) string {
+// has reports whether properties of all the names are described.
+func (ps properties) has(names ...string) bool {
+	for _, name := range names {
+		if _, ok := ps.at[name]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// constant is the node of a schema's only value where that is text: its const,
+// or the one value of its enum. It is nil for any other schema.
+func constant(n *syntax.Node) *syntax.Node {
 	if c := n.Get("const"); c.Is(syntax.String) {
-		return c.Value
+		return c
 	}
-	if e := n.Get("enum"); e.Len() == 1 {
-		return e.Items[0].Str()
+	if e := n.Get("enum"); e.Is(syntax.Sequence) && e.Len() == 1 && e.Items[0].Is(syntax.String) {
+		return e.Items[0]
 	}
-	return ""
+	return nil
 }
 
-func (r *reader) attributes(props []property, prefix string) []Attribute {
+func constOf(n *syntax.Node) string { return constant(n).Str() }
+
+func (r *reader) attributes(props properties, prefix string) []Attribute {
 	var out []Attribute
-	for _, p := range props {
-		name, ok := strings.CutPrefix(p.name, prefix)
-		if !ok || name == "" {
+	for _, p := range props.list {
+		if len(p.name) <= len(prefix) || !strings.EqualFold(p.name[:len(prefix)], prefix) {
 			continue
 		}
+		name := p.name[len(prefix):]
 		n := r.doc.Resolve(p.node)
 		if n == nil {
 			continue
@@ -146,15 +206,6 @@ func (r *reader) attributes(props []property, prefix string) []Attribute {
 	}
 	slices.SortFunc(out, func(a, b Attribute) int { return strings.Compare(a.Name, b.Name) })
 	return out
-}
-
-func has(props []property, names ...string) bool {
-	for _, name := range names {
-		if !slices.ContainsFunc(props, func(p property) bool { return p.name == name }) {
-			return false
-		}
-	}
-	return true
 }
 
 // stated reads a key of x-cloudevents: of the message, else of its channel,
@@ -170,27 +221,23 @@ func (r *reader) stated(m *Message, key string) *syntax.Node {
 
 // envelope reads a message as a CloudEvent.
 func (r *reader) envelope(m *Message) Envelope {
-	var headers, payload []property
+	var headers, payload properties
 	if m.Headers != nil {
 		headers = r.composed(m.Headers.node)
 	}
 	if m.Payload != nil {
 		payload = r.composed(m.Payload.node)
 	}
-	prefix := ""
-	for _, p := range headerPrefixes {
-		if has(headers, p+"type") || has(headers, p+"specversion") || has(headers, p+"id", p+"source") {
-			prefix = p
-			break
-		}
-	}
+	prefix := binaryPrefix(headers)
 	isCE, isBatch := IsCloudEventsType(m.ContentType)
-	bare := has(headers, "type")
-	whole := has(payload, "specversion", "type") || has(payload, "id", "source", "type")
+	bare := headers.has("type")
+	whole := payload.has("specversion", "type") || payload.has("id", "source", "type")
 
 	var e Envelope
 	mode, part := r.stated(m, "mode"), r.stated(m, "payload")
 	said := mode != nil || part != nil || r.stated(m, "type") != nil
+	onMQTT := slices.Contains(m.Channel.Protocols(), "mqtt")
+	guess := "" // why the mode is one
 	switch {
 	case mode != nil:
 		e.Mode, e.Why = Mode(mode.Value), "x-cloudevents states the mode"
@@ -199,46 +246,46 @@ func (r *reader) envelope(m *Message) Envelope {
 	case isCE:
 		e.Mode, e.Why = Structured, "contentType "+m.ContentType
 		if prefix != "" {
-			e.Ambiguous = "its contentType is that of structured mode, and its headers (" + prefix + "type …) are those of binary mode"
+			guess = "its contentType is that of structured mode, and its headers (" + prefix + "type …) are those of binary mode"
 		}
 	case prefix != "":
 		e.Mode, e.Why = Binary, "headers named "+prefix+"…"
-	case slices.Contains(m.Channel.Protocols(), "mqtt") && has(headers, "type", "specversion"), slices.Contains(m.Channel.Protocols(), "mqtt") && has(headers, "type", "source", "id"):
+	case onMQTT && (headers.has("type", "specversion") || headers.has("type", "source", "id")):
 		e.Mode, e.Why = Binary, "headers named as MQTT 5 carries attributes"
-	case whole && has(payload, "specversion", "id", "source", "type"):
+	case payload.has("specversion", "id", "source", "type"):
 		e.Mode, e.Why = Structured, "the payload describes an envelope"
 		if m.ContentType != "" {
-			e.Ambiguous = "its payload describes a CloudEvents envelope, and its contentType is " + m.ContentType
+			guess = "its payload describes a CloudEvents envelope, and its contentType is " + m.ContentType
 		}
 	case said:
 		e.Mode, e.Why = Structured, "x-cloudevents"
+		guess = "x-cloudevents says that it is an event and not in which mode it travels"
 	}
-	switch e.Mode {
-	case Structured, Batch:
+	if e.Mode == Structured || e.Mode == Batch {
 		switch {
 		case part != nil:
 			e.PayloadIsEnvelope = part.Value == "envelope"
-		default:
-			e.PayloadIsEnvelope = whole
-			if whole && bare && e.Ambiguous == "" {
-				e.Ambiguous = "both its headers and its payload describe envelope attributes"
-			} else if !whole && !bare && has(payload, "data") && (has(payload, "type") || has(payload, "source")) {
-				e.Ambiguous = "its payload has data and some envelope attributes, but not enough of them to be the envelope"
+		case whole && bare:
+			e.PayloadIsEnvelope = true
+			e.Ambiguous = "both its headers and its payload describe envelope attributes"
+		case whole:
+			e.PayloadIsEnvelope = true
+			if !payload.has("specversion") && !payload.has("data") {
+				e.Ambiguous = "its payload has id, source and type, but neither specversion nor data, so it may be the envelope or data that happens to have them"
 			}
+		case !bare && payload.has("data") && (payload.has("type") || payload.has("source")):
+			e.Ambiguous = "its payload has data and some envelope attributes, but not enough of them to be the envelope"
 		}
 	}
+	if guess != "" {
+		e.Ambiguous = guess
+	}
 	switch {
-	case e.Mode == Binary && prefix != "":
-		e.Attributes = r.attributes(headers, prefix)
-	case e.Mode == Binary:
-		e.Attributes = r.attributes(headers, "")
+	case e.Mode == NoEnvelope:
 	case e.PayloadIsEnvelope:
 		e.Attributes = slices.DeleteFunc(r.attributes(payload, ""), func(a Attribute) bool { return a.Name == "data" || a.Name == "data_base64" })
-	case e.Mode != NoEnvelope:
-		e.Attributes = r.attributes(headers, "")
-	}
-	if mode != nil || said && part != nil {
-		e.Ambiguous = ""
+	default:
+		e.Attributes = r.attributes(headers, prefix)
 	}
 	r.name(&e, m)
 	return e
@@ -264,8 +311,8 @@ func (r *reader) name(e *Envelope, m *Message) {
 	}
 	if a := e.Attribute("type"); a != nil && a.Const != "" {
 		e.Type, e.TypeAt, e.TypeStated = a.Const, a.Place, true
-		if n := r.doc.Resolve(a.node); n.Get("const") != nil {
-			e.TypeAt = Place{n.Get("const")}
+		if n := constant(r.doc.Resolve(a.node)); n != nil {
+			e.TypeAt = Place{n}
 		}
 		return
 	}

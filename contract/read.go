@@ -13,9 +13,11 @@ import (
 type reader struct {
 	doc      *document.Document
 	c        *Contract
-	servers  map[*syntax.Node]*Server  // by definition
-	channels map[*syntax.Node]*Channel // by definition
+	servers  map[*syntax.Node]*Server  // by entry, and by definition
+	channels map[*syntax.Node]*Channel // by entry, and by definition
 	docCE    *syntax.Node              // the document's x-cloudevents
+
+	compositions map[*syntax.Node]properties // see composed
 }
 
 // Of reads what a document means.
@@ -31,7 +33,7 @@ func Of(doc *document.Document) *Contract {
 		DefaultContentType: root.Get("defaultContentType").Str(),
 	}
 	r := &reader{doc: doc, c: c, servers: map[*syntax.Node]*Server{}, channels: map[*syntax.Node]*Channel{},
-		docCE: root.Get(document.ExtCloudEvents)}
+		compositions: map[*syntax.Node]properties{}, docCE: root.Get(document.ExtCloudEvents)}
 	c.Compatibility = readCompatibility(Compatibility{}, root.Get(document.ExtCompatibility))
 	for _, n := range entries(root.Get("servers")) {
 		c.Servers = append(c.Servers, r.server(n))
@@ -84,9 +86,6 @@ func texts(n *syntax.Node) []string {
 
 func (r *reader) server(entry *syntax.Node) *Server {
 	n := r.object(entry)
-	if s := r.servers[n]; s != nil && s.Name == entry.KeyName() {
-		return s
-	}
 	s := &Server{
 		Place: Place{n}, Name: entry.KeyName(),
 		Host: n.Get("host").Str(), Pathname: n.Get("pathname").Str(),
@@ -99,7 +98,10 @@ func (r *reader) server(entry *syntax.Node) *Server {
 		s.Variables = append(s.Variables, &Variable{Place: Place{v}, Name: e.KeyName(),
 			Enum: texts(v.Get("enum")), Default: v.Get("default").Str(), Examples: texts(v.Get("examples"))})
 	}
-	r.servers[n] = s
+	r.servers[entry] = s
+	if _, known := r.servers[n]; !known {
+		r.servers[n] = s
+	}
 	return s
 }
 
@@ -142,7 +144,7 @@ func (r *reader) channel(entry *syntax.Node) *Channel {
 	}
 	if list := n.Get("servers"); list.Is(syntax.Sequence) && len(list.Items) > 0 {
 		for _, item := range list.Items {
-			if s := r.servers[r.doc.Resolve(item)]; s != nil {
+			if s := linked(r, r.servers, item); s != nil {
 				ch.Servers = append(ch.Servers, s)
 			}
 		}
@@ -152,6 +154,7 @@ func (r *reader) channel(entry *syntax.Node) *Channel {
 	for _, e := range entries(n.Get("messages")) {
 		ch.Messages = append(ch.Messages, r.message(e, ch))
 	}
+	r.channels[entry] = ch
 	if _, known := r.channels[n]; !known {
 		r.channels[n] = ch
 	}
@@ -165,16 +168,27 @@ func (r *reader) channelLinks(ch *Channel) {
 	}
 }
 
-// channelAt is the channel that a reference or a pointer string leads to.
-func (r *reader) channelAt(n *syntax.Node) *Channel {
+// linked is what a reference, or a pointer string, leads to. Two entries may
+// share one definition, so the first entry on the way is what is meant, the
+// definition only where there is none.
+func linked[T any](r *reader, known map[*syntax.Node]*T, n *syntax.Node) *T {
 	if n == nil {
 		return nil
 	}
-	if to := r.doc.ResolvePointer(n); to != nil {
-		return r.channels[to]
+	final := r.doc.ResolvePointer(n)
+	if final == nil {
+		return nil // also what goes round in a circle
 	}
-	return nil
+	for at := r.doc.Target(n); at != nil && at != final; at = r.doc.Target(at) {
+		if v := known[at]; v != nil {
+			return v
+		}
+	}
+	return known[final]
 }
+
+// channelAt is the channel that a reference or a pointer string leads to.
+func (r *reader) channelAt(n *syntax.Node) *Channel { return linked(r, r.channels, n) }
 
 func (r *reader) operation(entry *syntax.Node) *Operation {
 	n := r.doc.Effective(r.object(entry))
