@@ -59,8 +59,8 @@ func rewrite(d *diag.Diagnostic, text, entry *syntax.Node) {
 	}
 }
 
-// kindOf returns a test for objects of a kind. What a reference of the wrong
-// kind leads to has been reported already.
+// kindOf returns a test for objects of a kind. A reference to an object of
+// another kind has been reported as that.
 func (p *Pass) kindOf(o *document.Object) func(*syntax.Node) bool {
 	all := p.Doc.All(o)
 	set := make(map[*syntax.Node]bool, len(all))
@@ -77,7 +77,7 @@ func (p *Pass) rootReference(ref *syntax.Node, among *definitions, is func(*synt
 	if to == nil || isEntry(to, among.of) {
 		return
 	}
-	if def := p.Doc.Resolve(to); def != nil && !is(def) {
+	if !document.IsRef(to) && !is(to) {
 		return
 	}
 	text := ref.Get("$ref")
@@ -147,7 +147,7 @@ func (p *Pass) channelMessages(list, channelRef *syntax.Node, is func(*syntax.No
 		if !text.Is(syntax.String) || isEntry(to, messages) {
 			continue
 		}
-		if def := p.Doc.Resolve(to); def != nil && !is(def) {
+		if to != nil && !document.IsRef(to) && !is(to) {
 			continue
 		}
 		entry := known.entry(to)

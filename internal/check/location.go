@@ -52,6 +52,9 @@ func (p *Pass) missing(m *contract.Message, e document.Expression) string {
 		if i > 0 {
 			where += " at /" + strings.Join(steps[:i], "/")
 		}
+		if len(f.names) == 0 && f.array {
+			return fmt.Sprintf("its %s %s a list, in which %q is no position", where, is, step)
+		}
 		if len(f.names) == 0 {
 			return fmt.Sprintf("its %s %s no object, so there is no %q", where, is, step)
 		}

@@ -195,7 +195,11 @@ func checkAddressDuplicate(p *Pass) {
 		if !channel.HasAddress || i >= len(declared) {
 			continue
 		}
-		at := place{address: addressPattern(channel)}
+		pattern, ok := addressPattern(channel)
+		if !ok {
+			continue
+		}
+		at := place{address: pattern}
 		servers := channel.Servers
 		if len(servers) == 0 {
 			servers = []*contract.Server{nil}
@@ -216,10 +220,14 @@ func checkAddressDuplicate(p *Pass) {
 }
 
 // addressPattern is an address without the names of its parameters, which do
-// not matter for where it leads, and with what bindings say of the place.
-func addressPattern(c *contract.Channel) string {
+// not matter for where it leads, and with what bindings say of the place; false
+// where its braces are faulty.
+func addressPattern(c *contract.Channel) (string, bool) {
 	var b strings.Builder
-	found, _ := expressions(c.Address)
+	found, fault := expressions(c.Address)
+	if fault != nil {
+		return "", false
+	}
 	at := 0
 	for _, e := range found {
 		b.WriteString(c.Address[at:e.start])
@@ -234,7 +242,7 @@ func addressPattern(c *contract.Channel) string {
 		b.WriteByte('\n')
 		b.WriteString(n.Str())
 	}
-	return b.String()
+	return b.String(), true
 }
 
 func checkOperationDuplicate(p *Pass) {
@@ -319,13 +327,13 @@ func (l *lookups) look(p *Pass, location *syntax.Node, m *contract.Message) {
 
 func (l *lookups) report(p *Pass) {
 	for _, miss := range l.list {
-		more := ""
+		others := ""
 		if n := len(miss.messages) - 1; n == 1 {
-			more = ", and so for one message more"
+			others = " (and one other message)"
 		} else if n > 1 {
-			more = fmt.Sprintf(", and so for %d messages more", n)
+			others = fmt.Sprintf(" (and %d other messages)", n)
 		}
-		d := p.ReportValue(miss.location, "%q points at nothing in %q: %s%s", miss.location.Value, miss.messages[0].Key, miss.why, more)
+		d := p.ReportValue(miss.location, "%q points at nothing in %q%s: %s", miss.location.Value, miss.messages[0].Key, others, miss.why)
 		for i, m := range miss.messages {
 			if i == 3 {
 				break

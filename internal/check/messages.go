@@ -128,7 +128,7 @@ func checkMessageExample(p *Pass) {
 		if n := p.Doc.Effective(def); !seen[def] && len(elements(n.Get("examples"))) > 0 {
 			for _, example := range elements(n.Get("examples")) {
 				for _, part := range []string{"headers", "payload"} {
-					p.hold(example.Get(part), n.Get(part), "the example")
+					p.hold(example.Get(part), n.Get(part), "")
 				}
 			}
 		}
@@ -138,7 +138,7 @@ func checkMessageExample(p *Pass) {
 func (p *Pass) examples(m *contract.Message) {
 	for _, example := range m.Examples {
 		if m.Headers != nil {
-			p.hold(example.Headers, m.Headers.Use.Node(), "the example")
+			p.hold(example.Headers, m.Headers.Use.Node(), "")
 		}
 		if m.Payload == nil || example.Payload == nil || isText(m, example.Payload) {
 			continue
@@ -152,26 +152,27 @@ func (p *Pass) examples(m *contract.Message) {
 		case m.Envelope.Mode == contract.Structured || m.Envelope.Mode == contract.Batch:
 			p.holdEvent(m, example.Payload, use)
 		default:
-			p.hold(example.Payload, use, "the example")
+			p.hold(example.Payload, use, "")
 		}
 	}
 }
 
 // holdEvent holds an example of a structured event. Where the payload describes
 // data alone, people write the data or the whole event; the whole one is
-// recognised by its required attributes.
+// recognised by its required attributes, of which specversion is seldom part of
+// anything else.
 func (p *Pass) holdEvent(m *contract.Message, example, use *syntax.Node) {
-	if m.Envelope.PayloadIsEnvelope || !isEvent(example) || p.isValid(example, use) {
-		p.hold(example, use, "the example")
+	if m.Envelope.PayloadIsEnvelope || !isEvent(example) || example.Get("specversion") == nil && p.isValid(example, use) {
+		p.hold(example, use, "")
 		return
 	}
 	if data := example.Get("data"); data != nil {
-		p.hold(data, use, "the example (read as a whole event)")
+		p.hold(data, use, "/data")
 	}
 	for i := range m.Envelope.Attributes {
 		a := &m.Envelope.Attributes[i]
 		if v := example.Get(a.Name); v != nil {
-			p.hold(v, a.Node(), "the example (read as a whole event)")
+			p.hold(v, a.Node(), "/"+a.Name)
 		}
 	}
 }
@@ -211,8 +212,9 @@ func (p *Pass) isValid(value, use *syntax.Node) bool {
 	return s == nil || s.Valid(value)
 }
 
-// hold reports each way in which a value fails a schema, at the value.
-func (p *Pass) hold(value, use *syntax.Node, what string) {
+// hold reports each way in which a value fails a schema, at the value. Of a part
+// of a whole event, within is where in the event it is.
+func (p *Pass) hold(value, use *syntax.Node, within string) {
 	if value == nil || use == nil {
 		return
 	}
@@ -229,9 +231,12 @@ func (p *Pass) hold(value, use *syntax.Node, what string) {
 		if at.Kind == syntax.Mapping || at.Kind == syntax.Sequence {
 			span = at.KeySpan()
 		}
-		place := ""
-		if problem.Instance != "" {
-			place = " at " + problem.Instance
+		what, place := "the example", within+problem.Instance
+		if within != "" {
+			what = "the example, a whole event,"
+		}
+		if place != "" {
+			place = " at " + place
 		}
 		d := p.ReportAt(span, at, "%s is not valid%s: %s", what, place, problem.Message)
 		d.Related = append(d.Related, diag.Related{Span: problem.Schema, Message: "what the schema demands"})

@@ -336,8 +336,12 @@ func checkServerHost(p *Pass) {
 		}
 		rest, offset := plain, 0
 		if i := strings.Index(plain, "://"); i >= 0 {
-			d := at(0, i+3, "begins with a scheme, which the field protocol states; write %q", text[i+3:])
-			if strings.EqualFold(text[:i], server.Get("protocol").Str()) && !strings.ContainsAny(plain[i+3:], "/?#@") && len(plain) > i+3 {
+			only := text[i+3:]
+			if end := strings.IndexAny(plain[i+3:], "/?#"); end >= 0 {
+				only = only[:end]
+			}
+			d := at(0, i+3, "begins with a scheme, which the field protocol states; write %q", only)
+			if strings.EqualFold(text[:i], server.Get("protocol").Str()) && only == text[i+3:] && only != "" && !strings.Contains(only, "@") {
 				d.Fix = &diag.Fix{Title: "remove the scheme", Safe: true, Edits: []diag.Edit{syntax.SetValue(host, text[i+3:])}}
 			}
 			rest, offset = plain[i+3:], i+3
