@@ -198,11 +198,11 @@ wring wrung wrung
 write wrote written`
 
 // pastPrefixes make other irregular verbs of those above: resend, overpay.
-var pastPrefixes = []string{"re", "un", "over", "under", "out", "mis", "pre", "fore", "up", "off", "inter", "cross", "sub", "co"}
+var pastPrefixes = []string{"re", "un", "over", "under", "out", "mis", "pre", "fore", "up", "off", "inter", "cross", "sub"}
 
 // notPast look like past forms and are none, or are things far more often.
 const notPast = `bed red embed imbed sled shred hundred sacred naked wicked rugged ragged hatred infrared kindred moped biped med ted
- output outset outlet outcast preset subset onset offbeat upbeat unit crossbit`
+ output outset outlet outcast preset subset offbeat upbeat`
 
 // eedPast are the words in -eed that are past forms; all others are none (feed,
 // need, exceed, proceed).
@@ -212,28 +212,28 @@ const eedPast = `agreed disagreed freed guaranteed refereed decreed treed kneed 
 // or the end of a name makes it a command.
 const plainVerbs = `accept accrue achieve acknowledge acquire activate adapt add adjust admit adopt advance allocate allow amend
  announce annul anonymize append apply appoint approve archive arrange arrive ascertain assemble assess assign associate attach
- attempt authenticate authorise authorize await ban begin bill block book-in bounce bring broadcast build bundle buy calculate
+ attempt authenticate authorise authorize await ban begin bill block bounce bring broadcast build bundle buy calculate
  cancel capture categorize certify choose clarify classify clean clear click close collect commission commit compile complete
  compose compute configure confirm connect consume contain continue convert correct create debit deactivate debug declare decline
  decommission decrease deduct deduplicate define degrade delete deliver demote deny depart deploy deprecate deregister derive
  designate detach detect determine diagnose disable disburse discard disconnect discontinue discover dismiss dispatch display
- disqualify distribute divide do duplicate earn edit eject elapse elect elevate eliminate emit enable encrypt end-off endorse
+ disqualify distribute divide do duplicate earn edit eject elapse elect elevate eliminate emit enable encrypt endorse
  enqueue enrich enrol enroll ensure enter escalate establish evaluate evict exceed exclude execute exempt exhaust expand expedite
  expire explain expose extend extract fail fetch finalise finalize find finish fix flag follow forget forgive forward freeze fulfil
  fulfill fund gather generate get give go grant group grow handle have identify ignore impersonate implement improve include
  increase increment index inform ingest inherit initialise initialize initiate insert inspect install instantiate insure integrate
  interrupt introduce invalidate invite invoke involve join keep know label launch leave lend let liquidate lock lose make manage
  mark match measure meet merge migrate modify mount move mute negotiate nominate normalize notify obtain occur onboard open
- optimize originate overdraw overpay override pack pass patch pause pay perform persist pick place ping-back poll populate post
+ optimize originate overdraw overpay override pack pass patch pause pay perform persist pick place poll populate post
  postpone prepare prepay present prevent print proceed process procure produce prolong promote propose protect prove provide
  provision publish pull purge push put qualify quit raise reach read reactivate realize reallocate reassign rebalance rebook
  rebuild recalculate receive recharge reclassify recognize recommend reconcile reconnect recover redeem redirect reduce refer
  refill refresh refuse regenerate register reinstate reject relate relist relocate remember remind remit remove rename render renew
  reopen reorder repair repay repeat replace replay replenish replicate reply republish rescan reschedule resell resend reserve
  reset resign resize resolve respond restart restock restore restrict resubmit resume retain retire retrieve retry revert revise
- revoke rewrite ring-up rotate route run satisfy save scrap see seize select sell send serve set settle shorten show simulate skip
+ revoke rewrite rotate route run satisfy save scrap see seize select sell send serve set settle shorten show simulate skip
  solve sort specify spend split start stop store submit subscribe succeed suggest suspend sync synchronise synchronize take teach
- tell terminate throttle throw top-up toggle transcode transfer-out transform transition translate transmit trigger unarchive
+ tell terminate throttle throw toggle transcode transform transition translate transmit trigger unarchive
  unassign unban unblock undelete undo unenroll unfollow unfreeze uninstall unlink unlist unload unlock unmute unpack unpause
  unpublish unregister unreserve unsubscribe unsuspend unverify update upgrade upload use validate vary verify void waive warn
  weigh withdraw withhold write`
@@ -241,12 +241,12 @@ const plainVerbs = `accept accrue achieve acknowledge acquire activate adapt add
 // nounVerbs are things as often as they are verbs: at the end of a name they
 // are taken for a verb, at its beginning for a thing.
 const nounVerbs = `access advertise alert answer appeal attack audit award backup bet bid blacklist board bonus book boost browse budget
- call charge chat check claim comment compensate complain contact contract control convoy copy cost count credit crash cut damage
- deal decision-make deposit design discount dock document download draft drain draw drift drop email end enquire estimate exchange
+ call change charge chat check claim comment compensate complain contact contract control convoy copy cost count credit crash cut damage
+ deal deposit design discount dock document download draft drain draw drift drop email end enquire estimate exchange
  exit export fall fine flood flow flush focus forecast form format fork gain gift guess halt harvest hire hit hold import inquire
  invoice issue land lapse lease leak license lift like link list load log map message mine monitor name need note object offer order
- pack park peak pledge pin plan plug prime probe program project purchase query quote rank rate rebate recall record recycle refund
- release rent report request rescue rest result-in return reverse review reward risk rollout sale-off sample scan schedule score
+ pack park peak pledge pin plan plug prime probe program project purchase query quote rank rate rebate recall record recycle refund relay
+ release rent report request rescue rest return reverse review reward risk rollout sample scan schedule score
  screen seal search shape share shift ship sign signal slip sponsor spread stage stake stamp state step stock strike structure
  subsidise subsidize supply support surcharge surge switch swap tag tax tender test tip touch track trade train transfer transport
  trap travel treat trip turn tweet view visit vote wait walk want watch win wire work wrap yield`
@@ -254,9 +254,9 @@ const nounVerbs = `access advertise alert answer appeal attack audit award backu
 // doubling verbs of more than one syllable double their last letter; short
 // ones do so by rule.
 const doubling = `abet abut acquit admit allot begin commit compel concur confer control debar defer demur deter embed emit enrol equip
- excel expel extol fulfil format handicap impel incur infer input instil inter kidnap label-off occur omit outfit outwit patrol
+ excel expel extol fulfil format handicap impel incur infer input instil inter kidnap occur omit outfit outwit patrol
  permit prefer program propel rebel rebut recap recommit recur refer refit regret remit repel resubmit submit transfer transmit
- unplug unwrap unpin untag unban unzip debug deplug preplan replan remap retag reship rewrap cancel model-off worship`
+ unplug unwrap unpin untag unban unzip debug deplug preplan replan remap retag reship rewrap cancel worship`
 
 // actionNouns are things made of verbs in ways that no rule finds, with the
 // fact that they stand for.
@@ -331,6 +331,7 @@ receipt=received
 reception=received
 redemption=redeemed
 refusal=refused
+registration=registered
 removal=removed
 renewal=renewed
 resolution=resolved
@@ -476,7 +477,7 @@ func (l *lexicon) isIrregular(w string) bool {
 // prefixed is the fact form of an irregular verb behind a prefix: resend.
 func (l *lexicon) prefixed(w string) (string, bool) {
 	for _, prefix := range []string{"re", "un", "over", "under", "out", "mis", "pre"} {
-		if rest, ok := strings.CutPrefix(w, prefix); ok && len(rest) > 2 {
+		if rest, ok := strings.CutPrefix(w, prefix); ok && len(rest) > 1 && w != "relay" {
 			if form, ok := l.base[rest]; ok {
 				return prefix + form, true
 			}
@@ -490,10 +491,8 @@ func (l *lexicon) pastOf(verb string) string {
 	if form, ok := l.base[verb]; ok {
 		return form
 	}
-	if !l.plain[verb] && !l.nounVerbs[verb] {
-		if form, ok := l.prefixed(verb); ok {
-			return form
-		}
+	if form, ok := l.prefixed(verb); ok {
+		return form
 	}
 	n := len(verb)
 	switch {

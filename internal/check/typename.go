@@ -92,17 +92,17 @@ func words(name string) []string {
 		}
 		start = end
 	}
-	previous := rune(0)
+	previous, at := rune(0), 0 // the rune before, and where it stands
 	for i, r := range name {
 		switch {
 		case r == '_' || r == '-' || r == ' ':
 			flush(i)
 		case unicode.IsUpper(r) && (unicode.IsLower(previous) || unicode.IsDigit(previous)):
 			flush(i)
-		case unicode.IsLower(r) && unicode.IsUpper(previous) && i-1 > start:
-			flush(i - 1) // HTTPFailed: the last capital begins the word
+		case unicode.IsLower(r) && unicode.IsUpper(previous) && at > start:
+			flush(at) // HTTPFailed: the last capital begins the word
 		}
-		previous = r
+		previous, at = r, i
 	}
 	flush(len(name))
 	return out
