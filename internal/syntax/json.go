@@ -177,7 +177,7 @@ func (p *parser) jsonString() (*Node, bool) {
 				b.WriteByte('\\')
 				p.pos++
 			} else {
-				p.escape(b, -1)
+				p.escape(b)
 			}
 			from = p.pos
 		case isBreak(c):
@@ -205,7 +205,7 @@ func (p *parser) jsonContainer() (*Node, bool) {
 	}
 	n := p.node(kind, open, open+1)
 	n.Style = Flow
-	mark := len(p.scratch)
+	var items chain
 	p.pos++
 	ok := false
 	comma := -1
@@ -234,7 +234,7 @@ loop:
 			p.pos++
 			continue
 		}
-		if len(p.scratch) > mark && comma < 0 {
+		if items.n > 0 && comma < 0 {
 			p.report(RuleSyntax, p.pos, p.pos+1, "a comma has to stand between two entries; write one before this")
 		}
 		var key *Node
@@ -250,7 +250,7 @@ loop:
 			break
 		}
 		value.Key = key
-		p.scratch = append(p.scratch, value)
+		items.push(value)
 		if !fine && p.pos == at {
 			break
 		}
@@ -262,7 +262,7 @@ loop:
 		}
 	}
 	n.End = p.pos
-	p.close(n, mark)
+	p.close(n, items)
 	return n, ok
 }
 

@@ -17,8 +17,12 @@ const (
 	JSON
 )
 
-// FormatOf tells a file's format from its name, else from how its text begins.
+// FormatOf tells a file's format from its name, a path or a URL, else from how
+// its text begins.
 func FormatOf(name, text string) Format {
+	if i := strings.IndexAny(name, "?#"); i >= 0 {
+		name = name[:i]
+	}
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {
 		switch strings.ToLower(name[i:]) {
 		case ".json", ".avsc":
@@ -37,24 +41,34 @@ func FormatOf(name, text string) Format {
 // byteOrderMark is U+FEFF, which may begin a UTF-8 file.
 const byteOrderMark = "\ufeff"
 
-// maxFindings bounds the syntax findings of one file.
-const maxFindings = 20
+const (
+	// maxFindings is how many faults of syntax are reported before the reading
+	// stops, and how many other findings are listed.
+	maxFindings = 20
+	// maxMuffled ends the reading of a line that consists of nothing but
+	// faults.
+	maxMuffled = 1000
+)
 
 // Parse reads one document. The node is never nil: where nothing could be
-// read it is of kind Invalid. What is malformed is in the findings, in the
-// order of the text, and the node holds what could be read all the same.
+// read, or a limit was reached, it is of kind Invalid. What is malformed is in
+// the findings, and the node holds what could be read all the same. Where no
+// finding is an error, the tree is all of the document. Parse may be called
+// concurrently.
 func Parse(f *diag.File, format Format, lim Limits) (*Node, []diag.Diagnostic) {
 	p := &parser{file: f, s: f.Text, lim: lim.withDefaults(len(f.Text))}
 	if len(f.Text) > p.lim.InputBytes {
 		p.limit("input-bytes", p.lim.InputBytes, 0)
 		return &Node{File: f}, p.found
 	}
-	if !p.encoding() {
-		return &Node{File: f}, p.found
-	}
 	n := p.document(format)
 	if n == nil {
-		n = &Node{File: f}
+		n = &Node{File: f, End: len(f.Text)}
+	}
+	if p.unlisted > 0 {
+		last := p.found[len(p.found)-1]
+		last.Related, last.Message = nil, fmt.Sprintf("%d more findings like these are not listed; mend these first", p.unlisted)
+		p.found = append(p.found, last)
 	}
 	return n, p.found
 }
@@ -70,18 +84,30 @@ type parser struct {
 	repeated  int // source bytes that aliases have repeated
 	depth     int
 	found     []diag.Diagnostic
-	lastFrom  int // the line of the last finding: one is enough
+	faults    int // of syntax, among found
+	muffled   int // faults not reported because their line has one
+	notes     int // other findings, among found
+	unlisted  int // other findings not reported because there are too many
+	lastFrom  int // the line of the last fault: one is enough
 	lastTo    int
 	dropped   diag.Diagnostic // what callers may add to a finding that was not needed
 	flows     int             // flow collections that are open
-	slab      []Node
-	scratch   []*Node
-	anchors   map[string]*Node
-	merged    map[*Node]bool  // entries that << has brought
-	open      map[string]bool // anchors whose node is still being read
+	slab      []Node          // nodes and
+	room      []*Node         // items of containers come from these: one allocation for many
+	anchors   map[string]*anchor
+	handles   map[string]string // of %TAG
 }
 
-// stop ends the parse at once: a limit has been reached.
+// anchor is what a name stands for.
+type anchor struct {
+	node  *Node // nil while it is being read
+	lost  bool  // it could not be read, which has been reported
+	nodes int   // how many nodes a copy has
+	bytes int   // how many source bytes a copy repeats, aliases in it included
+}
+
+// stop ends the parse at once: a limit has been reached, or there are too many
+// faults.
 type stop struct{}
 
 func (p *parser) document(format Format) (n *Node) {
@@ -93,16 +119,19 @@ func (p *parser) document(format Format) (n *Node) {
 			n = nil
 		}
 	}()
-	if format == JSON {
+	switch {
+	case !p.encoding(format):
+		return nil
+	case format == JSON:
 		return p.json()
 	}
 	return p.yaml()
 }
 
 // encoding refuses what is not UTF-8 text.
-func (p *parser) encoding() bool {
+func (p *parser) encoding(format Format) bool {
 	s := p.s
-	if strings.HasPrefix(s, "\xff\xfe") || strings.HasPrefix(s, "\xfe\xff") || strings.HasPrefix(s, "\x00\x00\xfe\xff") {
+	if wide(s) {
 		p.report(RuleEncoding, 0, 2, "the file is in UTF-16 or UTF-32; save it as UTF-8")
 		return false
 	}
@@ -111,42 +140,83 @@ func (p *parser) encoding() bool {
 	}
 	for i := p.pos; i < len(s); {
 		c := s[i]
-		switch {
-		case c < utf8.RuneSelf:
-			if c < ' ' && c != '\n' && c != '\t' && c != '\r' || c == 0x7f {
-				p.report(RuleEncoding, i, i+1, "the control character U+%04X may not stand in a document; remove it, or write it as an escape in double quotes", c)
-				if len(p.found) >= maxFindings || c == 0 {
-					return false
-				}
-			}
+		if c >= ' ' && c < 0x7f || c == '\n' || c == '\t' || c == '\r' {
 			i++
-		default:
-			r, size := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && size == 1 {
-				p.report(RuleEncoding, i, i+1, "the byte 0x%02X is not UTF-8; save the file as UTF-8", s[i])
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			p.report(RuleEncoding, i, i+1, "the byte 0x%02X is not UTF-8; save the file as UTF-8", c)
+			return false
+		case r == 0:
+			p.report(RuleEncoding, i, i+1, "the control character U+0000 stands in the file, so it is no text; save it as UTF-8")
+			return false
+		case format == JSON && r >= ' ':
+			// RFC 8259 allows it in strings, and nothing but itself elsewhere.
+		case r < 0xa0 && r != 0x85, r == 0xfffe, r == 0xffff:
+			p.report(RuleEncoding, i, i+size, "the control character U+%04X may not stand in a document; remove it, or write it as an escape in double quotes", r)
+			if p.faults >= maxFindings {
 				return false
 			}
-			i += size
 		}
+		i += size
 	}
 	return true
 }
 
-// report adds a finding, at most one for each line, and gives up after many.
+// wide recognises UTF-16 and UTF-32 by the byte order mark, or by the zeros of
+// a first character of ASCII (YAML 1.2.2, section 5.2).
+func wide(s string) bool {
+	switch {
+	case strings.HasPrefix(s, "\xff\xfe"), strings.HasPrefix(s, "\xfe\xff"), strings.HasPrefix(s, "\x00\x00\xfe\xff"):
+		return true
+	case len(s) >= 4:
+		return s[0] == 0 && s[2] == 0 && s[3] != 0 || s[0] != 0 && s[1] == 0 && s[3] == 0
+	}
+	return false
+}
+
+// report adds a finding. Of the faults of syntax it takes one for each line,
+// since the next is most often a consequence, and gives up after many.
 func (p *parser) report(rule string, start, end int, format string, args ...any) *diag.Diagnostic {
 	start = min(start, len(p.s))
-	if rule == RuleSyntax && start >= p.lastFrom && start <= p.lastTo && len(p.found) > 0 {
+	if start >= p.lastFrom && start <= p.lastTo && p.faults > 0 {
+		if p.muffled++; p.muffled == maxMuffled {
+			p.limitless(rule, start, end)
+		}
 		return &p.dropped
 	}
+	if p.faults == maxFindings {
+		p.limitless(rule, start, end)
+	}
+	p.faults++
 	p.lastFrom = strings.LastIndexAny(p.s[:start], "\r\n") + 1
 	p.lastTo = p.lineEnd(start)
-	if len(p.found) == maxFindings {
-		p.found = append(p.found, diag.Diagnostic{Rule: RuleSyntax, Severity: diag.Error, Span: diag.Span{File: p.file, Start: start, End: end},
-			Message: fmt.Sprintf("more than %d faults of syntax; mend these first", maxFindings)})
-		panic(stop{})
+	return p.add(rule, diag.Error, start, end, format, args...)
+}
+
+// limitless ends the reading of what seems to have no end of faults.
+func (p *parser) limitless(rule string, start, end int) {
+	p.add(rule, diag.Error, start, end, "reading stopped here, after %d faults of syntax; mend these first", p.faults)
+	panic(stop{})
+}
+
+// note adds a finding that is no fault of syntax: it leaves the line in good
+// standing and does not end the reading.
+func (p *parser) note(rule string, severity diag.Severity, start, end int, format string, args ...any) *diag.Diagnostic {
+	if p.notes == maxFindings {
+		p.unlisted++
+		return &p.dropped
 	}
-	p.found = append(p.found, diag.Diagnostic{Rule: rule, Severity: diag.Error,
-		Span: diag.Span{File: p.file, Start: start, End: min(max(end, start), len(p.s))}, Message: fmt.Sprintf(format, args...)})
+	p.notes++
+	return p.add(rule, severity, start, end, format, args...)
+}
+
+func (p *parser) add(rule string, severity diag.Severity, start, end int, format string, args ...any) *diag.Diagnostic {
+	start = min(start, len(p.s))
+	p.found = append(p.found, diag.Diagnostic{Rule: rule, Severity: severity, Message: fmt.Sprintf(format, args...),
+		Span: diag.Span{File: p.file, Start: start, End: min(max(end, start), len(p.s))}})
 	return &p.found[len(p.found)-1]
 }
 
@@ -179,21 +249,50 @@ func (p *parser) enter(at int) {
 
 func (p *parser) leave() { p.depth-- }
 
-// close gives a container its items, which stand on the scratch stack from
-// mark on.
-func (p *parser) close(n *Node, mark int) {
-	items := p.scratch[mark:]
-	if p.merged != nil && n.Kind == Mapping {
-		items = p.settleMerges(items)
+// chain collects the items of a container that is being read. They are linked
+// through Parent, which is set for good only at the end: so a container of a
+// million items needs no array that grows.
+type chain struct {
+	last *Node
+	n    int
+}
+
+func (c *chain) push(n *Node) {
+	n.Parent = c.last
+	c.last = n
+	c.n++
+}
+
+// array returns room for n nodes, which small containers share.
+func (p *parser) array(n int) []*Node {
+	switch {
+	case n == 0:
+		return nil
+	case n > len(p.room)/4 && n > 64:
+		return make([]*Node, n)
+	case n > len(p.room):
+		p.room = make([]*Node, 512)
 	}
-	if len(items) > 0 {
-		n.Items = append(make([]*Node, 0, len(items)), items...)
-	}
-	p.scratch = p.scratch[:mark]
-	for i, item := range n.Items {
-		item.Parent, item.index = n, int32(i)
+	items := p.room[:n:n]
+	p.room = p.room[n:]
+	return items
+}
+
+// close gives a container its items.
+func (p *parser) close(n *Node, items chain) {
+	n.Items = p.array(items.n)
+	at, merges := items.last, false
+	for i := items.n - 1; i >= 0; i-- {
+		before := at.Parent
+		n.Items[i] = at
+		at.Parent, at.index = n, int32(i)
+		merges = merges || p.isMerge(at.Key)
+		at = before
 	}
 	if n.Kind == Mapping {
+		if merges {
+			p.merge(n)
+		}
 		p.finishMapping(n)
 	}
 }
@@ -216,7 +315,11 @@ func (p *parser) finishMapping(n *Node) {
 			}
 		}
 		if first != nil {
-			d := p.report(RuleDuplicateKey, item.Key.Start, item.Key.End, "the key %q is there twice; only one can count, so remove or rename one", item.Key.Value)
+			place := item.Key.Span()
+			if item.Key.Alias != nil {
+				place = *item.Key.Alias
+			}
+			d := p.note(RuleDuplicateKey, diag.Error, place.Start, place.End, "the key %q is there twice; only one can count, so remove or rename one", clip(item.Key.Value))
 			d.Related = []diag.Related{{Span: first.Key.Span(), Message: "the first one"}}
 		}
 	}

@@ -6,6 +6,143 @@ import (
 	"github.com/treaty-events/treaty/diag"
 )
 
+// quoted reports whether a node is a scalar in quotes of its own.
+func (n *Node) quoted() bool {
+	return (n.Style == DoubleQuoted || n.Style == SingleQuoted) && n.Alias == nil
+}
+
+// place is where a node was written or, if an alias brought it in, used.
+func (n *Node) place() diag.Span {
+	if n.Alias != nil {
+		return *n.Alias
+	}
+	return n.Span()
+}
+
+// finite reports a number that JSON has no text for; resolvePlain has left its
+// text in the node. As a key it would have been an ordinary one.
+func (p *parser) finite(n *Node) *Node {
+	if n.Is(Invalid) && n.Value != "" {
+		p.report(RuleSyntax, n.Start, n.End, "%s has no value in JSON; write a number, or put it in quotes", n.Value)
+		n.Value = ""
+	}
+	return n
+}
+
+// plain reads a plain scalar, over several lines where they are indented.
+func (p *parser) plain(indent int, inFlow, oneLine bool) (*Node, bool) {
+	start := p.pos
+	end := p.plainLine(inFlow, true)
+	if end == start {
+		p.report(RuleSyntax, p.pos, p.pos+1, "%q cannot begin a text; put it in quotes", string(p.s[p.pos]))
+		return nil, false
+	}
+	text := p.s[start:end]
+	n := p.node(String, start, end)
+	if !oneLine && (p.pos >= len(p.s) || isBreak(p.s[p.pos])) {
+		var b *strings.Builder
+		for {
+			line, at, breaks := p.lineStart, p.pos, 0
+			for p.pos < len(p.s) && (isBreak(p.s[p.pos]) || isBlank(p.s[p.pos])) {
+				if isBreak(p.s[p.pos]) {
+					breaks++
+					p.newline()
+				} else {
+					p.pos++
+				}
+			}
+			back := func() { p.pos, p.lineStart = at, line }
+			if p.atEnd() || p.margin() <= indent || p.s[p.pos] == '#' || breaks == 0 {
+				back()
+				break
+			}
+			if inFlow && isFlow(p.s[p.pos]) || p.s[p.pos] == ':' && (p.follows(p.pos+1) || inFlow && isFlow(p.s[p.pos+1])) {
+				back()
+				break
+			}
+			if !inFlow && p.looksLikeKey() {
+				back()
+				break
+			}
+			from := p.pos
+			to := p.plainLine(inFlow, false)
+			if to == from {
+				back()
+				break
+			}
+			if b == nil {
+				b = &strings.Builder{}
+				b.WriteString(text)
+			}
+			if breaks == 1 {
+				b.WriteByte(' ')
+			} else {
+				b.WriteString(strings.Repeat("\n", breaks-1))
+			}
+			b.WriteString(p.s[from:to])
+			n.End = to
+			if p.pos < len(p.s) && !isBreak(p.s[p.pos]) {
+				break
+			}
+		}
+		if b != nil {
+			n.Value = b.String()
+			return n, true
+		}
+	}
+	n.Kind, n.Value = resolvePlain(text)
+	return n, true
+}
+
+// looksLikeKey reports whether a line that could continue a plain text is
+// rather a key that is indented too far: text, colon, blank.
+func (p *parser) looksLikeKey() bool {
+	save := p.pos
+	p.plainLine(false, false)
+	is := p.pos < len(p.s) && p.s[p.pos] == ':'
+	p.pos = save
+	return is
+}
+
+// plainLine passes the plain characters of a line and returns where they end,
+// without trailing blanks. The position is left there as well, or at what
+// stopped it. On the first line, an indicator is no plain character.
+func (p *parser) plainLine(inFlow, first bool) int {
+	s, i := p.s, p.pos
+	if c := s[i]; first && (c == '-' || c == '?' || c == ':') && (i+1 >= len(s) || p.follows(i+1) || inFlow && isFlow(s[i+1])) {
+		return i
+	}
+	end := i
+	for i < len(s) {
+		c := s[i]
+		if isBreak(c) {
+			break
+		}
+		if c == ':' && (p.follows(i+1) || inFlow && isFlow(s[i+1])) {
+			break
+		}
+		if c == '#' && i > p.pos && isBlank(s[i-1]) {
+			break
+		}
+		if inFlow && isFlow(c) {
+			break
+		}
+		i++
+		if !isBlank(c) {
+			end = i
+		}
+	}
+	p.pos = end
+	// Stop at what ended the line's text, so that callers see it.
+	for p.pos < i && isBlank(s[p.pos]) {
+		p.pos++
+	}
+	if p.pos < len(s) && s[p.pos] == '#' {
+		p.pos = end
+	}
+	return end
+}
+
 // blockScalar reads a literal (|) or folded (>) scalar.
 func (p *parser) blockScalar(indent int) (*Node, bool) {
 	start := p.pos
@@ -53,6 +190,9 @@ func (p *parser) blockScalar(indent int) (*Node, bool) {
 			if at >= len(p.s) {
 				break
 			}
+			if p.s[at] == '\t' && at-begin <= indent && p.follows(p.pastBlanks(at)) {
+				p.report(RuleSyntax, at, at+1, "a tab stands in an empty line where the indentation would be; remove it")
+			}
 			if !isBreak(p.s[at]) {
 				width = at - begin
 				break
@@ -82,7 +222,7 @@ func (p *parser) blockScalar(indent int) (*Node, bool) {
 			break // less indented: the scalar is over
 		}
 		text := p.s[min(p.pos+spaces, end):end]
-		if content == n.End && strings.Trim(text, " ") == "" {
+		if explicit == 0 && content == n.End && strings.Trim(text, " ") == "" {
 			text = ""
 		}
 		if strings.TrimRight(text, " \t") != "" {
@@ -147,267 +287,6 @@ func (t *blockLines) close(chomp byte) string {
 	return t.b.String()
 }
 
-// flow reads a flow collection.
-func (p *parser) flow(indent int) (*Node, bool) {
-	p.enter(p.pos)
-	defer p.leave()
-	p.flows++
-	defer func() { p.flows-- }()
-	open := p.pos
-	kind, closer := Sequence, byte(']')
-	if p.s[open] == '{' {
-		kind, closer = Mapping, '}'
-	}
-	n := p.node(kind, open, open+1)
-	n.Style = Flow
-	mark := len(p.scratch)
-	p.pos++
-	ok := true
-	for {
-		if !p.flowSpace(indent, open, closer) {
-			ok = false
-			break
-		}
-		c := p.s[p.pos]
-		if c == closer {
-			p.pos++
-			n.End = p.pos
-			break
-		}
-		if c == ']' || c == '}' {
-			d := p.report(RuleSyntax, p.pos, p.pos+1, "%q does not close the %q that is open; write %q", string(c), string(p.s[open]), string(closer))
-			d.Related = []diag.Related{{Span: diag.Span{File: p.file, Start: open, End: open + 1}, Message: "opened here"}}
-			p.pos++
-			n.End = p.pos
-			break
-		}
-		if c == ',' {
-			p.report(RuleSyntax, p.pos, p.pos+1, "nothing stands before this comma; remove it")
-			p.pos++
-			continue
-		}
-		if ok = p.flowEntry(indent, open, kind, closer); !ok {
-			break
-		}
-		if ok = p.flowSpace(indent, open, closer); !ok {
-			break
-		}
-		switch c := p.s[p.pos]; {
-		case c == ',':
-			p.pos++
-		case c == closer:
-		case c == ']' || c == '}':
-		default:
-			p.report(RuleSyntax, p.pos, p.pos+1, "a comma has to stand between two entries; write one before this")
-		}
-	}
-	p.close(n, mark)
-	return n, ok
-}
-
-// flowSpace passes space inside a flow collection and reports one that is
-// never closed: at the end of the text, or where a line stands too far left to
-// belong to it.
-func (p *parser) flowSpace(indent, open int, closer byte) bool {
-	line := p.lineStart
-	p.space()
-	if p.pos < len(p.s) && !p.marker("---") && !p.marker("...") &&
-		(p.lineStart == line || p.column() > indent || isFlow(p.s[p.pos])) {
-		return true
-	}
-	d := p.report(RuleSyntax, open, open+1, "the %q is never closed; write %q where it ends", string(p.s[open]), string(closer))
-	if p.pos < len(p.s) {
-		d.Related = []diag.Related{{Span: diag.Span{File: p.file, Start: p.pos, End: p.lineEnd(p.pos)}, Message: "this line does not belong to it any more"}}
-	}
-	return false
-}
-
-func (p *parser) flowNode(indent, open int, closer byte) (*Node, bool) {
-	inline := true
-	x, ok := p.properties(indent, &inline)
-	if !ok {
-		return nil, false
-	}
-	if p.pos >= len(p.s) || p.s[p.pos] == ',' || p.s[p.pos] == ']' || p.s[p.pos] == '}' || p.s[p.pos] == ':' && p.flowEnds(p.pos+1) {
-		return p.finish(p.node(Null, p.pos, p.pos), x), true
-	}
-	var n *Node
-	switch p.s[p.pos] {
-	case '"', '\'', '[', '{', '*':
-		n, ok = p.anchored(x, func() (*Node, bool) { return p.atom(indent, false) })
-	case '@', '`', '%', '|', '>', '#':
-		p.report(RuleSyntax, p.pos, p.pos+1, "a plain text cannot begin with %q; put it in quotes", string(p.s[p.pos]))
-		return nil, false
-	default:
-		n, ok = p.plain(indent, true, false)
-	}
-	return p.finish(n, x), ok
-}
-
-func (p *parser) flowEnds(at int) bool { return p.follows(at) || isFlow(p.s[at]) }
-
-// flowEntry reads an entry of a flow collection.
-func (p *parser) flowEntry(indent, open int, kind Kind, closer byte) bool {
-	explicit := p.s[p.pos] == '?' && p.follows(p.pos+1)
-	if explicit {
-		p.pos++
-		if !p.flowSpace(indent, open, closer) {
-			return false
-		}
-	}
-	start, line := p.pos, p.lineStart
-	n, ok := p.flowNode(indent, open, closer)
-	if n == nil || !ok {
-		return false
-	}
-	quoted := n.Style == DoubleQuoted || n.Style == SingleQuoted || n.Style == Flow && n.Alias == nil
-	if !p.flowSpace(indent, open, closer) {
-		return false
-	}
-	if p.s[p.pos] != ':' || !(quoted || p.flowEnds(p.pos+1)) {
-		if kind == Mapping || explicit {
-			key := p.scalarKey(n, start)
-			value := p.node(Null, n.End, n.End)
-			if kind == Mapping {
-				p.entry(key, value)
-				return true
-			}
-			p.pair(key, value)
-			return true
-		}
-		p.scratch = append(p.scratch, n)
-		return true
-	}
-	if kind == Sequence && !explicit && line != p.lineStart {
-		p.report(RuleSyntax, p.pos, p.pos+1, "a key in a list has to stand on one line with its colon")
-	}
-	p.pos++
-	if !p.flowSpace(indent, open, closer) {
-		return false
-	}
-	value, ok := p.flowNode(indent, open, closer)
-	if value == nil || !ok {
-		return false
-	}
-	key := p.scalarKey(n, start)
-	if kind == Mapping {
-		p.entry(key, value)
-	} else {
-		p.pair(key, value)
-	}
-	return true
-}
-
-// pair adds a mapping of one entry, as [a: b] has it.
-func (p *parser) pair(key, value *Node) {
-	m := p.node(Mapping, key.Start, max(key.End, value.End))
-	m.Style = Flow
-	mark := len(p.scratch)
-	p.entry(key, value)
-	p.close(m, mark)
-	p.scratch = append(p.scratch, m)
-}
-
-// alias reads *name and copies what it names.
-func (p *parser) alias() (*Node, bool) {
-	start := p.pos
-	p.pos++
-	for p.pos < len(p.s) && !isBlank(p.s[p.pos]) && !isBreak(p.s[p.pos]) && !isFlow(p.s[p.pos]) {
-		p.pos++
-	}
-	name := p.s[start+1 : p.pos]
-	use := diag.Span{File: p.file, Start: start, End: p.pos}
-	n := p.anchors[name]
-	switch {
-	case name == "":
-		p.report(RuleSyntax, start, start+1, "an alias is * and a name; put the text in quotes if it begins with *")
-		return nil, false
-	case n == nil && p.open[name], n != nil && p.open[name]:
-		p.report(RuleSyntax, start, p.pos, "the alias *%s stands inside what it names, which would never end", name)
-		return nil, false
-	case n == nil:
-		d := p.report(RuleSyntax, start, p.pos, "the alias *%s names no anchor before it; define &%s first", name, name)
-		names := make([]string, 0, len(p.anchors))
-		for a := range p.anchors {
-			names = append(names, a)
-		}
-		if near, ok := diag.Nearest(name, names); ok {
-			d.Message += ", or did you mean *" + near + "?"
-		}
-		return nil, false
-	}
-	return p.copy(n, &use), true
-}
-
-// copy makes the copy that stands for an alias, within the limit.
-func (p *parser) copy(n *Node, use *diag.Span) *Node {
-	size := 1
-	if len(n.Items) == 0 {
-		size = n.End - n.Start
-	}
-	if p.repeated += size; p.repeated > p.lim.AliasBytes {
-		p.limit("alias-bytes", p.lim.AliasBytes, use.Start)
-		panic(stop{})
-	}
-	c := p.node(n.Kind, n.Start, n.End)
-	*c = *n
-	c.Parent, c.Key, c.index, c.Alias = nil, nil, 0, use
-	if len(n.Items) == 0 {
-		return c
-	}
-	c.Items = make([]*Node, len(n.Items))
-	for i, item := range n.Items {
-		child := p.copy(item, use)
-		child.Key, child.Parent, child.index = item.Key, c, int32(i)
-		c.Items[i] = child
-	}
-	return c
-}
-
-// merge adds the entries that << brings. settleMerges decides which of them
-// count.
-func (p *parser) merge(key, value *Node) {
-	sources := []*Node{value}
-	if value.Kind == Sequence {
-		sources = value.Items
-	}
-	for _, m := range sources {
-		if m.Kind != Mapping {
-			p.report(RuleSyntax, m.Start, m.End, "<< merges objects, and this is %s", m.Kind)
-			continue
-		}
-		for _, item := range m.Items {
-			if p.merged == nil {
-				p.merged = make(map[*Node]bool)
-			}
-			p.merged[item] = true
-			p.scratch = append(p.scratch, item)
-		}
-	}
-}
-
-// settleMerges drops the entries that << brought and that do not count: a
-// mapping's own beat them, and earlier ones beat later ones.
-func (p *parser) settleMerges(items []*Node) []*Node {
-	own := make(map[string]bool, len(items))
-	for _, item := range items {
-		if !p.merged[item] {
-			own[item.Key.Value] = true
-		}
-	}
-	kept := items[:0]
-	for _, item := range items {
-		if p.merged[item] {
-			if own[item.Key.Value] {
-				continue
-			}
-			own[item.Key.Value] = true
-		}
-		kept = append(kept, item)
-	}
-	return kept
-}
-
 // resolvePlain gives a plain scalar its kind (YAML 1.2, core schema) and JSON
 // text. Invalid stands for .inf and .nan, which JSON has not.
 func resolvePlain(s string) (Kind, string) {
@@ -428,7 +307,7 @@ func resolvePlain(s string) (Kind, string) {
 	}
 	switch strings.TrimLeft(s, "+-") {
 	case ".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN":
-		return Invalid, ""
+		return Invalid, s
 	}
 	return number(s)
 }
