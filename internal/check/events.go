@@ -179,9 +179,15 @@ func requests(c *contract.Contract) map[*contract.Message]bool {
 	return set
 }
 
-// subjects are the first segments of the types that the document states.
+// subjects are what the document's events are about: the first parts of the
+// types that it states and of its addresses.
 func subjects(c *contract.Contract) map[string]bool {
 	set := map[string]bool{}
+	for _, ch := range c.Channels {
+		if parts := addressParts(addressOf(ch)); len(parts) > 0 {
+			set[parts[0]] = true
+		}
+	}
 	for _, e := range c.EventTypes {
 		if first, _, ok := strings.Cut(e.Type, "."); ok {
 			set[first] = true
@@ -219,9 +225,6 @@ func rename(e *contract.EventType, to string) *diag.Fix {
 		}
 	}
 	for _, m := range e.Messages {
-		if !m.Envelope.TypeStated {
-			continue
-		}
 		set(m.Envelope.TypeAt.Node())
 		spelling := "type"
 		if a := m.Envelope.Attribute("type"); a != nil {
@@ -240,13 +243,19 @@ func rename(e *contract.EventType, to string) *diag.Fix {
 	return fix
 }
 
+// isTyped reports whether a message has an event type by which it can be
+// judged: one that is stated, or a name in the form of one (orders.paid).
+func isTyped(m *contract.Message) bool {
+	return m.Envelope.TypeStated || strings.Contains(m.Envelope.Type, ".")
+}
+
 // statedTypes calls f for each event type and each place that states it.
-func statedTypes(c *contract.Contract, skip func(*contract.Message) bool, f func(e *contract.EventType, at *syntax.Node)) {
-	for _, e := range c.EventTypes {
+func statedTypes(p *Pass, skip func(*contract.Message) bool, f func(e *contract.EventType, at *syntax.Node)) {
+	for _, e := range p.Contract.EventTypes {
 		seen := map[*syntax.Node]bool{}
 		for _, m := range e.Messages {
 			at := m.Envelope.TypeAt.Node()
-			if !m.Envelope.TypeStated || seen[at] || skip(m) {
+			if !isTyped(m) || seen[at] || skip(m) || !defined(p, m) {
 				continue
 			}
 			seen[at] = true
@@ -255,10 +264,18 @@ func statedTypes(c *contract.Contract, skip func(*contract.Message) bool, f func
 	}
 }
 
+// reportType reports at the text of a type: a value, or the key of a message.
+func reportType(p *Pass, at *syntax.Node, format string, args ...any) *diag.Diagnostic {
+	if at.Is(syntax.String) {
+		return p.ReportValue(at, format, args...)
+	}
+	return p.Report(at, format, args...)
+}
+
 func checkTypeTense(p *Pass) {
 	asked := requests(p.Contract)
 	var known map[string]bool
-	statedTypes(p.Contract, func(m *contract.Message) bool { return asked[m] }, func(e *contract.EventType, at *syntax.Node) {
+	statedTypes(p, func(m *contract.Message) bool { return asked[m] }, func(e *contract.EventType, at *syntax.Node) {
 		if slices.ContainsFunc(p.Options.AllowTypes, func(pattern string) bool { return matchType(pattern, e.Type) }) {
 			return
 		}
@@ -288,16 +305,16 @@ func checkTypeTense(p *Pass) {
 		}
 		better := suggested(e.Type, known)
 		if better == "" {
-			p.ReportValue(at, "event type %q %s; name the fact, with a verb in the past tense before the version, such as orders.paid.v1", e.Type, why)
+			reportType(p, at, "event type %q %s; name the fact, with a verb in the past tense before the version, such as orders.paid.v1", e.Type, why)
 			return
 		}
-		p.ReportValue(at, "event type %q %s; name the fact: %q", e.Type, why, better).Fix = rename(e, better)
+		reportType(p, at, "event type %q %s; name the fact: %q", e.Type, why, better).Fix = rename(e, better)
 	})
 }
 
 func checkTypeVersion(p *Pass) {
 	var known map[string]bool
-	statedTypes(p.Contract, func(*contract.Message) bool { return false }, func(e *contract.EventType, at *syntax.Node) {
+	statedTypes(p, func(*contract.Message) bool { return false }, func(e *contract.EventType, at *syntax.Node) {
 		t := parseType(e.Type)
 		if t.house {
 			return
@@ -318,10 +335,10 @@ func checkTypeVersion(p *Pass) {
 			}
 		}
 		if better == "" {
-			p.ReportValue(at, "event type %q %s; end it in one, such as .v1", e.Type, what)
+			reportType(p, at, "event type %q %s; end it in one, such as .v1", e.Type, what)
 			return
 		}
-		p.ReportValue(at, "event type %q %s; name it %q", e.Type, what, better).Fix = rename(e, better)
+		reportType(p, at, "event type %q %s; name it %q", e.Type, what, better).Fix = rename(e, better)
 	})
 }
 
@@ -538,10 +555,10 @@ func checkCoreAttribute(p *Pass, m *contract.Message, a *contract.Attribute) {
 	values := n.Get("enum")
 	switch {
 	case a.Name == "specversion" && fixed != nil && fixed.Str() != "1.0":
-		d := p.ReportValue(fixed, "specversion of the CloudEvent %q is %s, but the version of CloudEvents that there is, is \"1.0\"; write that", called(m), fixed.Span().Text())
+		d := p.ReportValue(fixed, "specversion of the CloudEvent %q is %s, but the envelope that is described is CloudEvents \"1.0\"; write that", called(m), fixed.Span().Text())
 		d.Fix = &diag.Fix{Title: `write "1.0"`, Edits: []diag.Edit{syntax.SetValue(fixed, "1.0")}}
 	case a.Name == "specversion" && values.Is(syntax.Sequence) && !slices.ContainsFunc(values.Items, func(v *syntax.Node) bool { return v.Str() == "1.0" }):
-		p.ReportValue(values, "specversion of the CloudEvent %q may not be \"1.0\", which is the version of CloudEvents that there is; add it", called(m))
+		p.ReportValue(values, "specversion of the CloudEvent %q may not be \"1.0\", but the envelope that is described is CloudEvents 1.0; add it", called(m))
 	case a.Name == "id" && (fixed != nil || values.Len() == 1):
 		p.Report(a.Node(), "id of the CloudEvent %q is constant, so every event is a duplicate of the first; remove the constant", called(m))
 	case fixed.Is(syntax.String) && fixed.Value == "":
