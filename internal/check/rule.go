@@ -42,7 +42,7 @@ type Rule struct {
 // Table returns every rule, family by family, in a fixed order.
 func Table() []*Rule {
 	var all []*Rule
-	for _, family := range [][]*Rule{readingRules, specificationRules, meaningRules, eventRules, deliveryRules, documentationRules} {
+	for _, family := range [][]*Rule{readingRules, specificationRules, meaningRules, eventRules, eventFileRules, deliveryRules, documentationRules} {
 		all = append(all, family...)
 	}
 	return all

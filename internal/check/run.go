@@ -7,7 +7,9 @@ import (
 )
 
 // Run applies every rule to a contract and returns what reading it found and
-// what the rules found, sorted, with the severities and ignores of s applied.
+// what the rules found, sorted, less what the document itself ignores. The
+// severities of s are applied; its ignores are not, since they are about all
+// documents of a run: see Settings.Ignore.
 func Run(c *contract.Contract, reading []diag.Diagnostic, o Options, s Settings) []diag.Diagnostic {
 	found := append([]diag.Diagnostic(nil), reading...)
 	if c.Document().Root.Is(syntax.Mapping) && c.Document().Version.Major != 0 {

@@ -40,9 +40,19 @@ func checkSchemas(doc *document.Document, c *schema.Compiler, report func(diag.D
 		schema.Check(n, d, resolve, report)
 		schema.CheckValues(n, d, c, report)
 	}
+	all := report
 	for _, v := range doc.Schemas() {
+		report = all
+		if v.Partial { // what a trait requires, the message may define
+			report = func(d diag.Diagnostic) {
+				if d.Rule != schema.RuleRequiredUndefined {
+					all(d)
+				}
+			}
+		}
 		check(v.Node, v.Dialect)
 	}
+	report = all
 	if doc.Version.Major == 2 {
 		for _, n := range parameterSchemas(doc.Written) {
 			check(n, schema.AsyncAPI)

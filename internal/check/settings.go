@@ -2,9 +2,11 @@ package check
 
 import (
 	"fmt"
-	"slices"
+	"path"
 	"strings"
 	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/internal/document"
@@ -37,11 +39,21 @@ type Ignore struct {
 
 func (s Settings) off(rule string) bool { return s.Off[rule] }
 
+// Ignore drops what the settings ignore from the findings of all documents of
+// a run, and adds findings about the ignores themselves.
+func (s Settings) Ignore(found []diag.Diagnostic, now time.Time) []diag.Diagnostic {
+	ignores := make([]*Ignore, len(s.Ignores))
+	for i, one := range s.Ignores {
+		c := *one
+		ignores[i] = &c
+	}
+	return s.apply(found, ignores, now)
+}
+
 // apply drops what is off or ignored and sets severities. A decision whose day
 // has passed no longer holds and is itself a finding, and so is one for a rule
 // that does not exist or that nothing matches.
-func (s Settings) apply(found []diag.Diagnostic, written []*Ignore, now time.Time) []diag.Diagnostic {
-	ignores := append(slices.Clone(written), s.Ignores...)
+func (s Settings) apply(found []diag.Diagnostic, ignores []*Ignore, now time.Time) []diag.Diagnostic {
 	kept := found[:0]
 	for _, d := range found {
 		if s.off(d.Rule) || ignored(d, ignores, now) {
@@ -147,8 +159,12 @@ func ignoresWritten(doc *document.Document) []*Ignore {
 	return out
 }
 
-// matchFile matches a slash-separated name against a glob in which ** stands
-// for any number of folders. A pattern without a slash matches the last part.
+// matchFile matches a file's name against a glob in which ** stands for any
+// number of folders. A pattern without a slash matches the name alone.
 func matchFile(pattern, name string) bool {
-	return MatchGlob(pattern, name)
+	if !strings.Contains(pattern, "/") {
+		name = path.Base(name)
+	}
+	ok, err := doublestar.Match(pattern, name)
+	return ok && err == nil
 }

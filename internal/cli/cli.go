@@ -1,0 +1,296 @@
+// Package cli is the command line: one file a command. All that touches the
+// world comes in through Env, so that a whole session is a test.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/internal/check"
+	"github.com/treaty-events/treaty/internal/config"
+	"github.com/treaty-events/treaty/internal/syntax"
+)
+
+// Exit codes.
+const (
+	exitClean    = 0
+	exitFindings = 1 // findings at or over the threshold
+	exitFailed   = 2 // could not run: bad usage, unreadable file
+)
+
+// Env is the world as a command sees it.
+type Env struct {
+	Args           []string // without the program's name
+	Dir            string   // the working directory, absolute
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Now            func() time.Time
+	Terminal       bool // Stdout is a terminal
+	ErrTerminal    bool // Stderr is a terminal
+}
+
+// FromOS is the world of this process.
+func FromOS() Env {
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "."
+	}
+	isTerminal := func(f *os.File) bool {
+		info, err := f.Stat()
+		return err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return Env{Args: os.Args[1:], Dir: dir, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now,
+		Terminal: isTerminal(os.Stdout), ErrTerminal: isTerminal(os.Stderr)}
+}
+
+// commands is the table of commands. Each adds itself to the root with its
+// flags, its help and an example.
+var commands = []func(*app) *cobra.Command{
+	checkCommand, rulesCommand, explainCommand, initCommand, bundleCommand, upgradeCommand, versionCommand,
+}
+
+// app is one run of the program.
+type app struct {
+	env    Env
+	config *config.Config
+
+	format, configPath, color, failOn, root string
+	quiet                                   bool
+	limits                                  []string
+}
+
+// findings is the error of a command that found something at or over the
+// threshold: it has said so already.
+type findings struct{}
+
+func (findings) Error() string { return "findings" }
+
+// Run runs a command and returns the exit code. It does not panic: a fault of
+// treaty's own is reported as one.
+func Run(ctx context.Context, env Env) (code int) {
+	a := &app{env: env}
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(env.Stderr, "treaty: internal fault, which is a bug in treaty and not in your document: %v\n"+
+				"please report it with the command and, if you may share it, the document (treaty %s)\n", r, version())
+			if env.Getenv("TREATY_DEBUG") != "" {
+				fmt.Fprintf(env.Stderr, "%s\n", debug.Stack())
+			} else {
+				fmt.Fprintln(env.Stderr, "TREATY_DEBUG=1 shows where it happened")
+			}
+			code = exitFailed
+		}
+	}()
+	root := &cobra.Command{
+		Use:   "treaty",
+		Short: "Event contracts made real: review, and keep, what your AsyncAPI documents promise",
+		Example: `  treaty check                     # every document below the working directory
+  treaty check orders.yaml --fix   # mend what has one right answer
+  treaty explain event-type-tense  # why a rule exists`,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			var names []string
+			for _, c := range cmd.Commands() {
+				names = append(names, c.Name())
+			}
+			return fmt.Errorf("there is no command %q; %s", args[0], config.Hint(args[0], names))
+		},
+	}
+	root.SetArgs(env.Args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%s; %s -h shows the flags", flagFault(cmd, err), cmd.CommandPath())
+	})
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.configPath, "config", "", "the treaty.yaml to use (default: found upwards from the working directory)")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print findings alone, a line each")
+	flags.StringVar(&a.color, "color", "auto", "colour the output: auto, always, never")
+	for _, make := range commands {
+		root.AddCommand(make(a))
+	}
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return exitClean
+	case errors.Is(err, findings{}):
+		return exitFindings
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+		return exitFailed // nobody reads on; there is nobody to tell
+	}
+	fmt.Fprintf(env.Stderr, "treaty: %s\n", strings.TrimRight(err.Error(), "\n"))
+	return exitFailed
+}
+
+// flagFault says what is wrong with a flag, with the nearest one that exists.
+func flagFault(cmd *cobra.Command, err error) string {
+	text := err.Error()
+	name, unknown := strings.CutPrefix(text, "unknown flag: --")
+	if !unknown {
+		return text
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near, ok := diag.Nearest(name, names); ok {
+		return fmt.Sprintf("there is no flag --%s; did you mean --%s?", name, near)
+	}
+	return fmt.Sprintf("there is no flag --%s", name)
+}
+
+// addFormat gives a command --format with the formats that it knows, the first
+// of them the default.
+func (a *app) addFormat(cmd *cobra.Command, formats ...string) {
+	cmd.Flags().StringVar(&a.format, "format", formats[0], "output format: "+strings.Join(formats, ", "))
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if !slices.Contains(formats, a.format) {
+			return fmt.Errorf("%s has no format %q; %s", cmd.CommandPath(), a.format, config.Hint(a.format, formats))
+		}
+		return run(cmd, args)
+	}
+}
+
+// addReading gives a command the flags of those that read documents.
+func (a *app) addReading(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.root, "root", "", "the folder that no reference may leave (default: that of treaty.yaml, else of the git work tree)")
+	cmd.Flags().StringArrayVar(&a.limits, "limit", nil, "raise a limit, as NAME=N: "+strings.Join(config.LimitNames, ", "))
+}
+
+// loadConfig finds and reads treaty.yaml.
+func (a *app) loadConfig() error {
+	path := a.configPath
+	if path == "" {
+		path = config.Find(a.env.Dir)
+	} else if !filepath.IsAbs(path) {
+		path = filepath.Join(a.env.Dir, path)
+	}
+	a.config = &config.Config{}
+	if path == "" {
+		return nil
+	}
+	c, err := config.Load(path, a.shown(path))
+	if err != nil {
+		return err
+	}
+	a.config = c
+	return nil
+}
+
+// shown is how a path is written in the output: relative to the working
+// directory, with slashes.
+func (a *app) shown(path string) string {
+	rel, err := filepath.Rel(a.env.Dir, path)
+	if err != nil || strings.HasPrefix(rel, "..") && strings.Count(rel, "..") > 3 {
+		rel = path
+	}
+	return filepath.ToSlash(rel)
+}
+
+// useColor decides about colour.
+func (a *app) useColor() (bool, error) {
+	switch a.color {
+	case "always":
+		return true, nil
+	case "never":
+		return false, nil
+	case "auto":
+		return a.env.Terminal && a.env.Getenv("NO_COLOR") == "" && a.env.Getenv("TERM") != "dumb", nil
+	}
+	return false, fmt.Errorf("--color %q is not one of auto, always, never", a.color)
+}
+
+// threshold is the severity from which findings fail.
+func (a *app) threshold() (diag.Severity, error) {
+	if a.failOn != "" {
+		s, err := diag.ParseSeverity(a.failOn)
+		if err != nil {
+			return 0, fmt.Errorf("--fail-on: %w", err)
+		}
+		return s, nil
+	}
+	if a.config.FailOn != 0 {
+		return a.config.FailOn, nil
+	}
+	return diag.Error, nil
+}
+
+// limit is a limit that was raised, 0 for its default.
+func (a *app) limit(name string) (int, error) {
+	value := a.config.Limits[name]
+	for _, text := range a.limits {
+		key, number, ok := strings.Cut(text, "=")
+		n, err := strconv.Atoi(number)
+		if !ok || err != nil || n <= 0 {
+			return 0, fmt.Errorf("--limit %s: write NAME=N, N a whole number above 0", text)
+		}
+		if !slices.Contains(config.LimitNames, key) {
+			return 0, fmt.Errorf("there is no limit %q; %s", key, config.Hint(key, config.LimitNames))
+		}
+		if key == name {
+			value = n
+		}
+	}
+	return value, nil
+}
+
+func (a *app) syntaxLimits() (syntax.Limits, error) {
+	var l syntax.Limits
+	for name, at := range map[string]*int{"input-bytes": &l.InputBytes, "nodes": &l.Nodes, "depth": &l.Depth, "alias-bytes": &l.AliasBytes} {
+		n, err := a.limit(name)
+		if err != nil {
+			return l, err
+		}
+		*at = n
+	}
+	return l, nil
+}
+
+// ruleInfo tells the printers about a rule.
+func ruleInfo(id string) (diag.RuleInfo, bool) {
+	r := check.Named(id)
+	if r == nil {
+		return diag.RuleInfo{}, false
+	}
+	return diag.RuleInfo{Title: r.Title, Reason: r.Reason, Severity: r.Severity}, true
+}
+
+func versionCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Example: "  treaty version",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(a.env.Stdout, "treaty %s\n", version())
+			return err
+		},
+	}
+}
+
+// version is the module's version as it was built.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

@@ -1,0 +1,266 @@
+// Package config reads treaty.yaml: which documents a folder has, how much a
+// rule matters there, and what is allowed.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/internal/check"
+	"github.com/treaty-events/treaty/internal/syntax"
+)
+
+// Name is the name of the file, found upwards from the working directory.
+const Name = "treaty.yaml"
+
+// Config is what a treaty.yaml says. The zero value is that of no file.
+type Config struct {
+	Path       string   // of the file, "" for none
+	Documents  []string // globs, relative to the file's folder
+	Consumers  []string // globs: the documents of consumers
+	Settings   check.Settings
+	AllowTypes []string // event types that need not be named as facts
+	Hosts      []string // that references may name
+	Limits     map[string]int
+	FailOn     diag.Severity // zero where not stated
+}
+
+// Dir is the folder of the file, "" where there is none.
+func (c *Config) Dir() string {
+	if c.Path == "" {
+		return ""
+	}
+	return filepath.Dir(c.Path)
+}
+
+// Find looks for treaty.yaml in dir and the folders above it. It returns ""
+// where there is none.
+func Find(dir string) string {
+	for {
+		path := filepath.Join(dir, Name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return ""
+		}
+		dir = up
+	}
+}
+
+// Load reads a treaty.yaml. The error names every fault with its line.
+func Load(path, shown string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s does not exist; name another with --config, or leave the flag out", shown)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", shown, err)
+	}
+	c, found := Parse(diag.NewFile(shown, string(text)))
+	c.Path = path
+	if len(found) == 0 {
+		return c, nil
+	}
+	lines := make([]string, len(found))
+	for i, d := range found {
+		lines[i] = fmt.Sprintf("%s: %s", d.Span, d.Message)
+	}
+	return nil, errors.New(strings.Join(lines, "\n"))
+}
+
+// Parse reads the text of a treaty.yaml.
+func Parse(f *diag.File) (*Config, []diag.Diagnostic) {
+	root, found := syntax.Parse(f, syntax.YAML, syntax.Limits{})
+	r := &reader{c: &Config{Settings: check.Settings{Severity: map[string]diag.Severity{}, Off: map[string]bool{}}, Limits: map[string]int{}}, found: found}
+	if len(found) == 0 && root.Kind != syntax.Null {
+		r.object(root, "treaty.yaml", map[string]func(*syntax.Node){
+			"version":   r.version,
+			"documents": func(n *syntax.Node) { r.c.Documents = r.texts(n) },
+			"consumers": func(n *syntax.Node) { r.c.Consumers = r.texts(n) },
+			"rules":     r.rules,
+			"ignores":   r.ignores,
+			"types": func(n *syntax.Node) {
+				r.object(n, "types", map[string]func(*syntax.Node){"allow": func(n *syntax.Node) { r.c.AllowTypes = r.texts(n) }})
+			},
+			"hosts":  func(n *syntax.Node) { r.c.Hosts = r.texts(n) },
+			"limits": r.limits,
+			"failOn": func(n *syntax.Node) { r.c.FailOn = r.severity(n) },
+		})
+	}
+	return r.c, diag.Sort(r.found)
+}
+
+type reader struct {
+	c     *Config
+	found []diag.Diagnostic
+}
+
+func (r *reader) fault(n *syntax.Node, format string, args ...any) {
+	r.found = append(r.found, diag.Diagnostic{Severity: diag.Error, Span: n.Span(), Pointer: n.Pointer(), Message: fmt.Sprintf(format, args...)})
+}
+
+// object reads the fields of a mapping; an unknown one is a fault.
+func (r *reader) object(n *syntax.Node, what string, fields map[string]func(*syntax.Node)) {
+	if n.Kind != syntax.Mapping {
+		r.fault(n, "%s is %s, but has to be an object", what, n.Kind)
+		return
+	}
+	for _, item := range n.Items {
+		if read := fields[item.KeyName()]; read != nil {
+			read(item)
+			continue
+		}
+		names := make([]string, 0, len(fields))
+		for name := range fields {
+			names = append(names, name)
+		}
+		r.fault(item.Key, "%q is no field of %s; %s", item.KeyName(), what, Hint(item.KeyName(), names))
+	}
+}
+
+// Hint says what somebody may have meant by a word, of the words that there
+// are.
+func Hint(word string, words []string) string {
+	if near, ok := diag.Nearest(word, words); ok {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	sorted := append([]string(nil), words...)
+	slices.Sort(sorted)
+	return "there are " + strings.Join(sorted, ", ")
+}
+
+func (r *reader) version(n *syntax.Node) {
+	if n.Value != "1" {
+		r.fault(n, "version %s of treaty.yaml is not known; write version: 1", n.Span().Text())
+	}
+}
+
+func (r *reader) texts(n *syntax.Node) []string {
+	if n.Kind != syntax.Sequence {
+		r.fault(n, "%s is %s, but has to be a list of strings", n.KeyName(), n.Kind)
+		return nil
+	}
+	var out []string
+	for _, item := range n.Items {
+		if item.Kind != syntax.String || item.Value == "" {
+			r.fault(item, "an entry of %s is %s, but has to be a string", n.KeyName(), item.Kind)
+			continue
+		}
+		out = append(out, item.Value)
+	}
+	return out
+}
+
+func (r *reader) severity(n *syntax.Node) diag.Severity {
+	s, err := diag.ParseSeverity(n.Str())
+	if err != nil {
+		r.fault(n, "%s: %v", n.KeyName(), err)
+	}
+	return s
+}
+
+func (r *reader) knownRule(n *syntax.Node, id string) bool {
+	if check.Named(id) != nil {
+		return true
+	}
+	var ids []string
+	for _, rule := range check.Table() {
+		ids = append(ids, rule.ID)
+	}
+	if near, ok := diag.Nearest(id, ids); ok {
+		r.fault(n, "there is no rule %q; did you mean %q?", id, near)
+	} else {
+		r.fault(n, "there is no rule %q; treaty rules lists them", id)
+	}
+	return false
+}
+
+func (r *reader) rules(n *syntax.Node) {
+	if n.Kind != syntax.Mapping {
+		r.fault(n, "rules is %s, but has to map a rule's id to error, warning, info or off", n.Kind)
+		return
+	}
+	for _, item := range n.Items {
+		id := item.KeyName()
+		if !r.knownRule(item.Key, id) {
+			continue
+		}
+		if item.Str() == "off" {
+			r.c.Settings.Off[id] = true
+			continue
+		}
+		sev, err := diag.ParseSeverity(item.Str())
+		if err != nil {
+			r.fault(item, "%s is %q, but has to be error, warning, info or off", id, item.Span().Text())
+			continue
+		}
+		r.c.Settings.Severity[id] = sev
+	}
+}
+
+func (r *reader) ignores(n *syntax.Node) {
+	if n.Kind != syntax.Sequence {
+		r.fault(n, "ignores is %s, but has to be a list", n.Kind)
+		return
+	}
+	for _, item := range n.Items {
+		i := &check.Ignore{Span: item.Span()}
+		text := func(into *string) func(*syntax.Node) {
+			return func(n *syntax.Node) {
+				if n.Kind != syntax.String {
+					r.fault(n, "%s is %s, but has to be a string", n.KeyName(), n.Kind)
+				}
+				*into = n.Str()
+			}
+		}
+		r.object(item, "an entry of ignores", map[string]func(*syntax.Node){
+			"rule": text(&i.Rule), "file": text(&i.File), "pointer": text(&i.Pointer), "reason": text(&i.Reason),
+			"until": func(n *syntax.Node) {
+				t, err := time.Parse(time.DateOnly, n.Str())
+				if err != nil {
+					r.fault(n, "until is %q, but has to be a date such as 2027-01-31", n.Span().Text())
+				}
+				i.Until = t
+			},
+		})
+		switch {
+		case item.Kind != syntax.Mapping:
+		case i.Rule == "":
+			r.fault(item, "an entry of ignores names no rule; write rule: ID")
+		case i.Reason == "":
+			r.fault(item, "an entry of ignores gives no reason; write reason: why this is lived with")
+		case r.knownRule(item.Get("rule"), i.Rule):
+			r.c.Settings.Ignores = append(r.c.Settings.Ignores, i)
+		}
+	}
+}
+
+// LimitNames are the limits that a user may raise.
+var LimitNames = []string{"alias-bytes", "depth", "files", "input-bytes", "nodes", "ref-depth"}
+
+func (r *reader) limits(n *syntax.Node) {
+	if n.Kind != syntax.Mapping {
+		r.fault(n, "limits is %s, but has to map a limit's name to a number", n.Kind)
+		return
+	}
+	for _, item := range n.Items {
+		if !slices.Contains(LimitNames, item.KeyName()) {
+			r.fault(item.Key, "there is no limit %q; %s", item.KeyName(), Hint(item.KeyName(), LimitNames))
+			continue
+		}
+		if item.Int() <= 0 {
+			r.fault(item, "limit %s is %q, but has to be a whole number above 0", item.KeyName(), item.Span().Text())
+			continue
+		}
+		r.c.Limits[item.KeyName()] = item.Int()
+	}
+}
