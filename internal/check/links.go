@@ -25,28 +25,63 @@ func reference(n *syntax.Node) string {
 }
 
 // definitions finds the entry of a map that means the same object as another
-// node: both lead to one definition. The index is made on first use, which in a
-// sound document is never.
+// node. The index is made on first use, which in a sound document is never.
 type definitions struct {
-	p       *Pass
-	of      *syntax.Node
-	entries map[*syntax.Node]*syntax.Node
+	p  *Pass
+	of *syntax.Node
+
+	byDefinition map[*syntax.Node]*syntax.Node
+	byReference  map[written]*syntax.Node
 }
 
-func (d *definitions) entry(n *syntax.Node) *syntax.Node {
-	if d.entries == nil {
-		d.entries = make(map[*syntax.Node]*syntax.Node)
-		for _, e := range entries(d.of) {
-			if def := d.p.Doc.Resolve(e); def != nil && d.entries[def] == nil {
-				d.entries[def] = e
-			}
+// written is a reference by its text and the file that it stands in.
+type written struct {
+	file *diag.File
+	text string
+}
+
+func (d *definitions) index() {
+	if d.byDefinition != nil {
+		return
+	}
+	d.byDefinition, d.byReference = make(map[*syntax.Node]*syntax.Node), make(map[written]*syntax.Node)
+	for _, e := range entries(d.of) {
+		if def := d.p.Doc.Resolve(e); def != nil && d.byDefinition[def] == nil {
+			d.byDefinition[def] = e
+		}
+		if ref := e.Get("$ref"); ref.Is(syntax.String) && d.byReference[written{ref.File, ref.Value}] == nil {
+			d.byReference[written{ref.File, ref.Value}] = e
 		}
 	}
-	def := d.p.Doc.Resolve(n)
-	if def == nil {
+}
+
+// entry finds the one that leads to the same definition as n.
+func (d *definitions) entry(n *syntax.Node) *syntax.Node {
+	d.index()
+	if def := d.p.Doc.Resolve(n); def != nil {
+		return d.byDefinition[def]
+	}
+	return nil
+}
+
+// meant finds the one that a reference must mean which leads nowhere, or to
+// something that leads nowhere: the one with the same reference, or the one of
+// that name.
+func (d *definitions) meant(text *syntax.Node, unresolved bool) *syntax.Node {
+	d.index()
+	if e := d.byReference[written{text.File, text.Value}]; e != nil || !unresolved {
+		return e
+	}
+	file, pointer, _ := strings.Cut(text.Value, "#")
+	if file != "" {
 		return nil
 	}
-	return d.entries[def]
+	return d.of.Get(unescaped(pointer[strings.LastIndexByte(pointer, '/')+1:]))
+}
+
+// unescaped is a token of a JSON Pointer (RFC 6901) as it reads.
+func unescaped(token string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
 }
 
 // rewrite offers to let a reference lead to an entry instead. It is safe where
@@ -73,6 +108,9 @@ func (p *Pass) kindOf(o *document.Object) func(*syntax.Node) bool {
 // rootReference holds a reference to what the specification demands of those
 // written under the document's root: that they lead to an entry of a map there.
 func (p *Pass) rootReference(ref *syntax.Node, among *definitions, is func(*syntax.Node) bool, what, where string) {
+	if !document.IsRef(ref) {
+		return
+	}
 	to := p.Doc.Target(ref)
 	if to == nil || isEntry(to, among.of) {
 		return
@@ -132,36 +170,47 @@ func checkChannelServer(p *Pass) {
 	}
 }
 
-// channelMessages holds the messages that an operation or a reply lists to
-// those of its channel.
-func (p *Pass) channelMessages(list, channelRef *syntax.Node, is func(*syntax.Node) bool, what string) {
+// channelMessages holds the messages that operations or replies list to those
+// of their channels.
+type channelMessages struct {
+	*Pass
+	is    func(*syntax.Node) bool
+	what  string
+	known map[*syntax.Node]*definitions // by channel
+}
+
+func (p *channelMessages) check(list, channelRef *syntax.Node) {
 	channel := p.Doc.Resolve(channelRef)
-	if !channel.Is(syntax.Mapping) {
+	if !channel.Is(syntax.Mapping) || len(elements(list)) == 0 {
 		return
 	}
 	messages := channel.Get("messages")
-	known := &definitions{p: p, of: messages}
+	known := p.known[channel]
+	if known == nil {
+		known = &definitions{p: p.Pass, of: messages}
+		p.known[channel] = known
+	}
 	for _, ref := range elements(list) {
 		text := ref.Get("$ref")
 		to := p.Doc.Target(ref)
 		if !text.Is(syntax.String) || isEntry(to, messages) {
 			continue
 		}
-		if to != nil && !document.IsRef(to) && !is(to) {
+		if to != nil && !document.IsRef(to) && !p.is(to) {
 			continue
 		}
 		entry := known.entry(to)
 		if entry == nil {
-			entry = sameName(messages, text, to == nil)
+			entry = known.meant(text, to == nil)
 		}
 		switch {
 		case entry != nil:
-			d := p.ReportValue(text, "%q is not an entry of the channel's messages, and %s may list nothing else", text.Str(), what)
+			d := p.ReportValue(text, "%q is not an entry of the channel's messages, and %s may list nothing else", text.Value, p.what)
 			rewrite(d, text, entry)
 			d.Related = append(d.Related, diag.Related{Span: entry.KeySpan(), Message: "the channel's entry"})
 		case to != nil:
 			d := p.ReportValue(text, "%q is no message of the channel%s, and %s may list nothing else; add it to the channel's messages and refer to it there",
-				text.Str(), quotedKey(channel), what)
+				text.Value, quotedKey(channel), p.what)
 			at := messages
 			if at == nil {
 				at = channel
@@ -169,27 +218,6 @@ func (p *Pass) channelMessages(list, channelRef *syntax.Node, is func(*syntax.No
 			d.Related = append(d.Related, diag.Related{Span: at.KeySpan(), Message: "the channel"})
 		}
 	}
-}
-
-// sameName finds the entry that a reference must mean which leads nowhere, or
-// to something that leads nowhere: the one with the same reference, or the one
-// of that name.
-func sameName(messages, text *syntax.Node, unresolved bool) *syntax.Node {
-	for _, e := range entries(messages) {
-		if ref := e.Get("$ref"); ref.Is(syntax.String) && ref.File == text.File && ref.Value == text.Value {
-			return e
-		}
-	}
-	if !unresolved {
-		return nil
-	}
-	file, pointer, _ := strings.Cut(text.Value, "#")
-	if file != "" {
-		return nil
-	}
-	name := pointer[strings.LastIndexByte(pointer, '/')+1:]
-	name = strings.ReplaceAll(strings.ReplaceAll(name, "~1", "/"), "~0", "~")
-	return messages.Get(name)
 }
 
 func quotedKey(n *syntax.Node) string {
@@ -203,9 +231,9 @@ func checkOperationMessage(p *Pass) {
 	if p.Doc.Version.Major != 3 {
 		return
 	}
-	is := p.kindOf(document.Message)
+	c := &channelMessages{p, p.kindOf(document.Message), "an operation", map[*syntax.Node]*definitions{}}
 	for _, op := range p.Doc.All(document.Operation) {
-		p.channelMessages(op.Get("messages"), op.Get("channel"), is, "an operation")
+		c.check(op.Get("messages"), op.Get("channel"))
 	}
 }
 
@@ -213,14 +241,14 @@ func checkReplyMessage(p *Pass) {
 	if p.Doc.Version.Major != 3 {
 		return
 	}
-	is := p.kindOf(document.Message)
+	c := &channelMessages{p, p.kindOf(document.Message), "a reply", map[*syntax.Node]*definitions{}}
 	for _, reply := range p.Doc.All(document.Reply) {
 		messages := reply.Get("messages")
 		if len(elements(messages)) > 0 && reply.Get("channel") == nil {
 			p.Report(messages, "the reply lists messages and names no channel that they could belong to; add channel: {$ref: '#/channels/…'}")
 			continue
 		}
-		p.channelMessages(messages, reply.Get("channel"), is, "a reply")
+		c.check(messages, reply.Get("channel"))
 	}
 }
 

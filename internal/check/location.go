@@ -5,10 +5,125 @@ import (
 	"strings"
 
 	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/internal/document"
 	"github.com/treaty-events/treaty/internal/syntax"
 	"github.com/treaty-events/treaty/schema"
 )
+
+// Rules about runtime expressions that point at nothing.
+
+func checkCorrelationLocation(p *Pass) {
+	var l lookups
+	for _, channel := range p.Contract.Channels {
+		for _, m := range channel.Messages {
+			if id := m.Field("correlationId"); id != nil {
+				l.look(p, p.Doc.Resolve(id).Get("location"), m)
+			}
+		}
+	}
+	l.report(p)
+}
+
+func checkParameterLocation(p *Pass) {
+	var l lookups
+	for _, channel := range p.Contract.Channels {
+		for _, parameter := range channel.Parameters {
+			if location := parameter.Field("location"); location != nil {
+				for _, m := range channel.Messages {
+					l.look(p, location, m)
+				}
+			}
+		}
+	}
+	l.report(p)
+}
+
+func checkReplyLocation(p *Pass) {
+	var l lookups
+	for _, op := range p.Contract.Operations {
+		if op.Reply == nil {
+			continue
+		}
+		if location := p.Doc.Resolve(op.Reply.Field("address")).Get("location"); location != nil {
+			for _, m := range op.Messages {
+				l.look(p, location, m)
+			}
+		}
+	}
+	l.report(p)
+}
+
+// misses are the messages in which a location points at nothing.
+type misses struct {
+	location *syntax.Node
+	messages []*contract.Message
+	why      string // of the first
+}
+
+// lookups collects misses by the node of the location, which many messages may
+// share, in the order in which they are met.
+type lookups struct {
+	list []*misses
+	by   map[*syntax.Node]*misses
+	done map[lookup]bool
+}
+
+// maxLookups bounds the places that one rule looks up: each location in each of
+// the messages that it is for. A large document has some thousands.
+const maxLookups = 20_000
+
+type lookup struct {
+	location, message *syntax.Node
+}
+
+// look looks a location up in a message.
+func (l *lookups) look(p *Pass, location *syntax.Node, m *contract.Message) {
+	if !location.Is(syntax.String) {
+		return
+	}
+	e, fault := document.ParseExpression(location.Value)
+	if fault != "" {
+		return // reported as no expression
+	}
+	key := lookup{location, m.Node()}
+	if l.done[key] || len(l.done) >= maxLookups {
+		return
+	}
+	if l.done == nil {
+		l.done, l.by = map[lookup]bool{}, map[*syntax.Node]*misses{}
+	}
+	l.done[key] = true
+	why := p.missing(m, e)
+	if why == "" {
+		return
+	}
+	miss := l.by[location]
+	if miss == nil {
+		miss = &misses{location: location, why: why}
+		l.by[location] = miss
+		l.list = append(l.list, miss)
+	}
+	miss.messages = append(miss.messages, m)
+}
+
+func (l *lookups) report(p *Pass) {
+	for _, miss := range l.list {
+		others := ""
+		if n := len(miss.messages) - 1; n == 1 {
+			others = " (and one other message)"
+		} else if n > 1 {
+			others = fmt.Sprintf(" (and %d other messages)", n)
+		}
+		d := p.ReportValue(miss.location, "%q points at nothing in %q%s: %s", miss.location.Value, miss.messages[0].Key, others, miss.why)
+		for i, m := range miss.messages {
+			if i == 3 {
+				break
+			}
+			d.Related = append(d.Related, diag.Related{Span: m.Span(), Message: "the message"})
+		}
+	}
+}
 
 // missing looks a runtime expression up in the schemas of a message and says
 // what is not there; "" where it is there, or where the schemas leave open
@@ -23,7 +138,7 @@ func (p *Pass) missing(m *contract.Message, e document.Expression) string {
 	}
 	steps := strings.Split(e.Fragment[1:], "/")
 	for i := range steps {
-		steps[i] = strings.ReplaceAll(strings.ReplaceAll(steps[i], "~1", "/"), "~0", "~")
+		steps[i] = unescaped(steps[i])
 	}
 	structured := m.Envelope.Mode == contract.Structured || m.Envelope.Mode == contract.Batch
 	if !e.Header && structured && !m.Envelope.PayloadIsEnvelope {

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -188,32 +187,39 @@ func checkAddressDuplicate(p *Pass) {
 	declared := entries(p.Doc.Root.Get("channels"))
 	type place struct {
 		address string
-		server  *contract.Server // nil where the document has none
+		server  *contract.Server
 	}
-	first := map[place]*syntax.Node{}
+	onServer := map[place]*syntax.Node{}  // the first channel of an address on a server
+	onAll := map[string]*syntax.Node{}    // the first that is on every server
+	anywhere := map[string]*syntax.Node{} // the first at all
 	for i, channel := range p.Contract.Channels {
 		if !channel.HasAddress || i >= len(declared) {
 			continue
 		}
-		pattern, ok := addressPattern(channel)
+		address, ok := addressPattern(channel)
 		if !ok {
 			continue
 		}
-		at := place{address: pattern}
-		servers := channel.Servers
-		if len(servers) == 0 {
-			servers = []*contract.Server{nil}
-		}
-		var earlier *syntax.Node
-		for _, at.server = range servers {
-			if known := first[at]; known == nil {
-				first[at] = declared[i]
-			} else if earlier == nil {
-				earlier = known
+		entry, earlier := declared[i], onAll[address]
+		if len(elements(channel.Field("servers"))) == 0 {
+			if earlier == nil {
+				onAll[address], earlier = entry, anywhere[address]
+			}
+		} else {
+			for _, server := range channel.Servers {
+				at := place{address, server}
+				if first := onServer[at]; first == nil {
+					onServer[at] = entry
+				} else if earlier == nil {
+					earlier = first
+				}
 			}
 		}
+		if anywhere[address] == nil {
+			anywhere[address] = entry
+		}
 		if earlier != nil {
-			d := p.Report(declared[i], "the channel %q has the same address as %q (%q); describe it by one channel, with the messages of both", declared[i].KeyName(), earlier.KeyName(), channel.Address)
+			d := p.Report(entry, "the channel %q has the same address as %q (%q); describe it by one channel, with the messages of both", entry.KeyName(), earlier.KeyName(), channel.Address)
 			d.Related = append(d.Related, diag.Related{Span: earlier.KeySpan(), Message: "the other channel"})
 		}
 	}
@@ -248,24 +254,44 @@ func addressPattern(c *contract.Channel) (string, bool) {
 func checkOperationDuplicate(p *Pass) {
 	declared := entries(p.Doc.Root.Get("operations"))
 	type same struct {
-		action  contract.Action
-		channel *contract.Channel
-		rest    string
+		action   contract.Action
+		channel  *contract.Channel
+		messages int
+		rest     string
 	}
+	lists := map[string]int{} // lists of messages, numbered
+	number := func(messages []*contract.Message) int {
+		names := make([]string, len(messages))
+		for i, m := range messages {
+			names[i] = m.Key
+		}
+		slices.Sort(names)
+		list := strings.Join(names, "\n")
+		if _, known := lists[list]; !known {
+			lists[list] = len(lists)
+		}
+		return lists[list]
+	}
+	all := map[*contract.Channel]int{} // what an operation without messages has
 	first := map[same]*syntax.Node{}
 	for i, op := range p.Contract.Operations {
 		if op.Channel == nil || op.Action == "" || i >= len(declared) {
 			continue
 		}
-		names := make([]string, 0, len(op.Messages)+4)
-		for _, m := range op.Messages {
-			names = append(names, m.Key)
+		key := same{action: op.Action, channel: op.Channel}
+		known := false
+		if op.Field("messages") == nil {
+			key.messages, known = all[op.Channel]
 		}
-		slices.Sort(names)
+		if !known {
+			key.messages = number(op.Messages)
+			if op.Field("messages") == nil {
+				all[op.Channel] = key.messages
+			}
+		}
 		for _, field := range []string{"reply", "bindings", "security", document.ExtDelivery} {
-			names = append(names, field+" "+op.Field(field).Span().Text())
+			key.rest += field + " " + op.Field(field).Span().Text() + "\n"
 		}
-		key := same{op.Action, op.Channel, strings.Join(names, "\n")}
 		earlier := first[key]
 		if earlier == nil {
 			first[key] = declared[i]
@@ -274,112 +300,4 @@ func checkOperationDuplicate(p *Pass) {
 		d := p.Report(declared[i], "the operation %q says the same as %q: it %ss the same messages on the same channel; remove one of them, or say what sets them apart", declared[i].KeyName(), earlier.KeyName(), op.Action)
 		d.Related = append(d.Related, diag.Related{Span: earlier.KeySpan(), Message: "the other operation"})
 	}
-}
-
-// misses are the messages in which a location points at nothing.
-type misses struct {
-	location *syntax.Node
-	messages []*contract.Message
-	why      string // of the first
-}
-
-// lookups collects misses by the node of the location, which many messages may
-// share, in the order in which they are met.
-type lookups struct {
-	list []*misses
-	by   map[*syntax.Node]*misses
-	done map[lookup]bool
-}
-
-type lookup struct {
-	location, message *syntax.Node
-}
-
-// look looks a location up in a message.
-func (l *lookups) look(p *Pass, location *syntax.Node, m *contract.Message) {
-	if !location.Is(syntax.String) {
-		return
-	}
-	e, fault := document.ParseExpression(location.Value)
-	if fault != "" {
-		return // reported as no expression
-	}
-	key := lookup{location, m.Node()}
-	if l.done[key] {
-		return
-	}
-	if l.done == nil {
-		l.done, l.by = map[lookup]bool{}, map[*syntax.Node]*misses{}
-	}
-	l.done[key] = true
-	why := p.missing(m, e)
-	if why == "" {
-		return
-	}
-	miss := l.by[location]
-	if miss == nil {
-		miss = &misses{location: location, why: why}
-		l.by[location] = miss
-		l.list = append(l.list, miss)
-	}
-	miss.messages = append(miss.messages, m)
-}
-
-func (l *lookups) report(p *Pass) {
-	for _, miss := range l.list {
-		others := ""
-		if n := len(miss.messages) - 1; n == 1 {
-			others = " (and one other message)"
-		} else if n > 1 {
-			others = fmt.Sprintf(" (and %d other messages)", n)
-		}
-		d := p.ReportValue(miss.location, "%q points at nothing in %q%s: %s", miss.location.Value, miss.messages[0].Key, others, miss.why)
-		for i, m := range miss.messages {
-			if i == 3 {
-				break
-			}
-			d.Related = append(d.Related, diag.Related{Span: m.Span(), Message: "the message"})
-		}
-	}
-}
-
-func checkCorrelationLocation(p *Pass) {
-	var l lookups
-	for _, channel := range p.Contract.Channels {
-		for _, m := range channel.Messages {
-			if id := m.Field("correlationId"); id != nil {
-				l.look(p, p.Doc.Resolve(id).Get("location"), m)
-			}
-		}
-	}
-	l.report(p)
-}
-
-func checkParameterLocation(p *Pass) {
-	var l lookups
-	for _, channel := range p.Contract.Channels {
-		for _, parameter := range channel.Parameters {
-			if location := parameter.Field("location"); location != nil {
-				for _, m := range channel.Messages {
-					l.look(p, location, m)
-				}
-			}
-		}
-	}
-	l.report(p)
-}
-
-func checkReplyLocation(p *Pass) {
-	var l lookups
-	for _, op := range p.Contract.Operations {
-		if op.Reply == nil {
-			continue
-		}
-		if location := p.Doc.Resolve(op.Reply.Field("address")).Get("location"); location != nil {
-			for _, m := range op.Messages {
-				l.look(p, location, m)
-			}
-		}
-	}
-	l.report(p)
 }

@@ -161,10 +161,11 @@ func flagFault(cmd *cobra.Command, err error) string {
 // addFormat gives a command --format with the formats that it knows, the first
 // of them the default.
 func (a *app) addFormat(cmd *cobra.Command, formats ...string) {
-	cmd.Flags().StringVar(&a.format, "format", formats[0], "output format: "+strings.Join(formats, ", "))
+	format := cmd.Flags().String("format", formats[0], "output format: "+strings.Join(formats, ", "))
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		a.format = *format
 		if !slices.Contains(formats, a.format) {
 			return fmt.Errorf("%s has no format %q; %s", cmd.CommandPath(), a.format, config.Hint(a.format, formats))
 		}

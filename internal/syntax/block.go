@@ -1,6 +1,10 @@
 package syntax
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/treaty-events/treaty/diag"
+)
 
 // dash reports whether a list item begins here.
 func (p *parser) dash() bool {
@@ -96,7 +100,11 @@ func (p *parser) content(indent, from int, inline, fresh, tab, zero bool, outer,
 	if !inline && n.Style == Plain && n.Alias == nil && p.keyBelow(column) {
 		p.finish(nil, *inner)
 		*inner = properties{}
-		p.noKey(n.Start, -1)
+		if colon := p.noKey(n.Start, -1); colon >= 0 {
+			n.Kind, n.Value, n.End = String, p.s[n.Start:colon], colon
+			p.pos, p.lineStart = colon, line
+			return p.blockMapping(column, n)
+		}
 		return p.blockMapping(column, nil)
 	}
 	return n, true
@@ -116,9 +124,10 @@ func (p *parser) keyBelow(column int) bool {
 	return false
 }
 
-// noKey reports a line that stands where a key has to be, in other words where
-// it has a colon that only lacks its space: at the place given, if not -1.
-func (p *parser) noKey(start, colon int) {
+// noKey reports a line that stands where a key has to be. Where it has a colon
+// that only lacks its space, at the place given or found, it is returned and
+// the key is as good as read; else -1.
+func (p *parser) noKey(start, colon int) int {
 	end := p.lineEnd(start)
 	text := p.s[start:end]
 	if colon < 0 && start < end && text[0] != '"' && text[0] != '\'' {
@@ -128,9 +137,14 @@ func (p *parser) noKey(start, colon int) {
 	}
 	if colon < 0 {
 		p.report(RuleSyntax, start, end, "%q stands where a key has to be; write a colon and a space after the key", clip(text))
-		return
+		return -1
 	}
-	p.report(RuleSyntax, colon, colon+1, "%q is no key, because no space follows its colon; write %q", clip(text), clip(p.s[start:colon]+": "+p.s[colon+1:end]))
+	d := p.report(RuleSyntax, colon, colon+1, "%q is no key, because no space follows its colon; write %q", clip(text), clip(p.s[start:colon]+": "+p.s[colon+1:end]))
+	if d != &p.dropped {
+		d.Fix = &diag.Fix{Title: "put a space after the colon",
+			Edits: []diag.Edit{{Span: diag.Span{File: p.file, Start: colon + 1, End: colon + 1}, NewText: " "}}}
+	}
+	return colon
 }
 
 // noKeyAt reports an indicator that stands where a key has to be.
@@ -149,8 +163,9 @@ func (p *parser) blockSequence(column int, zero bool) (*Node, bool) {
 	for more := true; more && p.dash(); {
 		dash := p.pos
 		p.pos++
+		faults := p.faults + p.muffled
 		item, ok := p.block(column, dash+1, false, false)
-		item = p.salvage(item, dash+1)
+		item = p.salvage(item, faults, dash+1)
 		n.End = max(item.place().End, dash+1)
 		items.push(item)
 		more = p.settle(dash, column, ok)
@@ -164,10 +179,14 @@ func (p *parser) blockSequence(column int, zero bool) (*Node, bool) {
 	return n, true
 }
 
-// salvage makes a node of what could not be read.
-func (p *parser) salvage(n *Node, at int) *Node {
+// salvage makes a node of what could not be read. Null is no more trusted where
+// faults have been found since: what was meant may have been passed over.
+func (p *parser) salvage(n *Node, faults, at int) *Node {
 	if n == nil {
 		return p.node(Invalid, at, at)
+	}
+	if n.Kind == Null && n.Start == n.End && p.faults+p.muffled > faults {
+		n.Kind = Invalid
 	}
 	return n
 }
@@ -187,6 +206,7 @@ func (p *parser) blockMapping(column int, first *Node) (*Node, bool) {
 	var items chain
 	for more := true; more; {
 		from := p.pos
+		faults := p.faults + p.muffled
 		key, explicit, ok := first, false, true
 		if first == nil {
 			key, explicit, ok = p.blockKey(column)
@@ -198,7 +218,7 @@ func (p *parser) blockMapping(column int, first *Node) (*Node, bool) {
 			if ok {
 				value, ok = p.blockValue(column, key, explicit)
 			}
-			value = p.salvage(value, end)
+			value = p.salvage(value, faults, end)
 			n.End = max(value.place().End, end)
 			items.entry(key, value)
 		}
@@ -299,8 +319,12 @@ func (p *parser) blockKey(column int) (key *Node, explicit, ok bool) {
 	case colon && key.quoted():
 		p.noKey(start, p.pos)
 	case p.lineStart == line && key.Style == Plain && key.Alias == nil:
-		p.noKey(start, -1)
-		return nil, false, false
+		at := p.noKey(start, -1)
+		if at < 0 {
+			return nil, false, false
+		}
+		key.Kind, key.Value, key.End = String, p.s[start:at], at
+		p.pos = at
 	default:
 		end := p.lineEnd(after)
 		p.report(RuleSyntax, after, end, "no colon follows the key %q; write one, and a space, after it", clip(p.s[start:after]))

@@ -106,13 +106,14 @@ func TestTags(t *testing.T) {
 	}
 }
 
-// TestReadsOn holds the reading after a fault: what is beside it is kept, and
-// at most one finding is made of a line.
+// TestReadsOn holds the reading after a fault: what is as good as read is kept,
+// and what was passed over is nowhere taken for null.
 func TestReadsOn(t *testing.T) {
 	for _, c := range []struct{ in, want, faults string }{
-		{"a:\n  title:x\n  version: 1\n", `{"a":{"version":1}}`, "2:8 syntax"},
-		{"a:\n  version: 1\n  title:x\n  z: 2\n", `{"a":{"version":1,"z":2}}`, "3:8 syntax"},
+		{"a:\n  title:x\n  version: 1\n", `{"a":{"title":"x","version":1}}`, "2:8 syntax"},
+		{"a:\n  version: 1\n  title:x\n  z: 2\n", `{"a":{"title":"x","version":1,"z":2}}`, "3:8 syntax"},
 		{"\"a\":b\nc: d\n", `{"a":"b","c":"d"}`, "1:4 syntax"},
+		{"a:\n\tb: c\nd: e\n", `{"a":"\u003cinvalid\u003e","d":"e"}`, "2:1 syntax"},
 		{"a: b: c\n  d\ne: f\n", `{"a":"\u003cinvalid\u003e","e":"f"}`, "1:5 syntax"},
 		{"a: 1\n- b\nc: 2\n", `{"a":1,"c":2}`, "2:1 syntax"},
 		{"- a\nb: c\n- d\n", `["a","d"]`, "2:1 syntax"},
