@@ -259,7 +259,7 @@ func TestFixesOffered(t *testing.T) {
 		}
 		a, err := txtar.ParseFile(filepath.Join("examples", r.ID+".txtar"))
 		if err != nil {
-			t.Fatal(err)
+			continue // TestExamples says so
 		}
 		fsys := filesOf(a)
 		name := documentIn(fsys, "fail")

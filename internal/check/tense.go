@@ -439,21 +439,22 @@ func wordSet(words string) map[string]bool {
 
 // isPast reports whether a lower-case word is a past tense or past participle.
 func (l *lexicon) isPast(w string) bool {
-	if l.notPast[w] {
+	switch {
+	case l.notPast[w]:
 		return false
-	}
-	if l.past[w] {
+	case l.past[w]:
 		return true
+	case strings.HasSuffix(w, "eed"):
+		return l.eedPast[w]
+	case len(w) > 3 && strings.HasSuffix(w, "ed"):
+		return strings.ContainsAny(w[:len(w)-2], "aeiouy")
 	}
 	for _, prefix := range pastPrefixes {
-		if rest, ok := strings.CutPrefix(w, prefix); ok && l.past[strings.TrimPrefix(rest, "-")] {
+		if rest, ok := strings.CutPrefix(w, prefix); ok && l.past[rest] {
 			return true
 		}
 	}
-	if strings.HasSuffix(w, "eed") {
-		return l.eedPast[w]
-	}
-	return len(w) > 3 && strings.HasSuffix(w, "ed") && strings.ContainsAny(w[:len(w)-2], "aeiouy")
+	return false
 }
 
 // isVerb reports whether a word is the base form of a verb that is known.
