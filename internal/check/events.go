@@ -169,14 +169,42 @@ func requests(c *contract.Contract) map[*contract.Message]bool {
 		if set == nil {
 			set = map[*contract.Message]bool{}
 		}
-		for _, m := range op.Messages {
-			set[m] = true
-		}
-		for _, m := range op.Reply.Messages {
-			set[m] = true
+		for _, list := range [][]*contract.Message{op.Messages, op.Reply.Messages} {
+			if seen.again(list) {
+				continue
+			}
+			for _, m := range list {
+				set[m] = true
+			}
 		}
 	}
 	return set
+}
+
+// seenLists remembers lists by where they begin and end. Operations that name
+// no messages share their channel's, of which one look is enough.
+type seenLists map[seenList]bool
+
+type seenList struct {
+	first  *contract.Message
+	length int
+}
+
+func listed(list []*contract.Message) seenList {
+	if len(list) == 0 {
+		return seenList{}
+	}
+	return seenList{list[0], len(list)}
+}
+
+// again reports whether a list has been seen, and remembers it.
+func (s seenLists) again(list []*contract.Message) bool {
+	l := listed(list)
+	if s[l] {
+		return true
+	}
+	s[l] = true
+	return false
 }
 
 // subjects are what the document's events are about: the first parts of the
@@ -213,19 +241,21 @@ func suggested(text string, subjects map[string]bool) string {
 	return t.in(name, subjects)
 }
 
-// rename is a fix that gives an event type another name wherever the document
-// states it: at the types themselves and in examples of their messages.
-func rename(e *contract.EventType, to string) *diag.Fix {
-	fix := &diag.Fix{Title: "rename to " + to}
-	seen := map[*syntax.Node]bool{}
+// rename is a fix that gives the messages whose type stands at one place
+// another: there, and in their examples.
+func rename(at *syntax.Node, messages []*contract.Message, to string) *diag.Fix {
+	if !at.Is(syntax.String) {
+		return nil // the key of a message, which other places refer to
+	}
+	fix := &diag.Fix{Title: "rename to " + to, Edits: []diag.Edit{syntax.SetValue(at, to)}}
+	seen := map[*syntax.Node]bool{at: true}
 	set := func(n *syntax.Node) {
-		if n.Is(syntax.String) && n.Value == e.Type && !seen[n] {
+		if n.Is(syntax.String) && n.Value == at.Value && !seen[n] {
 			seen[n] = true
 			fix.Edits = append(fix.Edits, syntax.SetValue(n, to))
 		}
 	}
-	for _, m := range e.Messages {
-		set(m.Envelope.TypeAt.Node())
+	for _, m := range messages {
 		spelling := "type"
 		if a := m.Envelope.Attribute("type"); a != nil {
 			spelling = a.Spelling
@@ -237,9 +267,6 @@ func rename(e *contract.EventType, to string) *diag.Fix {
 			}
 		}
 	}
-	if len(fix.Edits) == 0 {
-		return nil
-	}
 	return fix
 }
 
@@ -249,19 +276,34 @@ func isTyped(m *contract.Message) bool {
 	return m.Envelope.TypeStated || strings.Contains(m.Envelope.Type, ".")
 }
 
-// statedTypes calls f for each event type and each place that states it.
-func statedTypes(p *Pass, skip func(*contract.Message) bool, f func(e *contract.EventType, at *syntax.Node)) {
+// typeAt is an event type at one place that states it, with the messages that
+// have it from there.
+type typeAt struct {
+	text     string
+	at       *syntax.Node
+	messages []*contract.Message
+}
+
+// statedTypes are the document's event types by the places that state them.
+func statedTypes(p *Pass, skip map[*contract.Message]bool) []*typeAt {
+	var out []*typeAt
 	for _, e := range p.Contract.EventTypes {
-		seen := map[*syntax.Node]bool{}
+		places := map[*syntax.Node]*typeAt{}
 		for _, m := range e.Messages {
-			at := m.Envelope.TypeAt.Node()
-			if !isTyped(m) || seen[at] || skip(m) || !defined(p, m) {
+			if !isTyped(m) || skip[m] || !defined(p, m) {
 				continue
 			}
-			seen[at] = true
-			f(e, at)
+			at := m.Envelope.TypeAt.Node()
+			t := places[at]
+			if t == nil {
+				t = &typeAt{text: e.Type, at: at}
+				places[at] = t
+				out = append(out, t)
+			}
+			t.messages = append(t.messages, m)
 		}
 	}
+	return out
 }
 
 // reportType reports at the text of a type: a value, or the key of a message.
@@ -273,16 +315,15 @@ func reportType(p *Pass, at *syntax.Node, format string, args ...any) *diag.Diag
 }
 
 func checkTypeTense(p *Pass) {
-	asked := requests(p.Contract)
 	var known map[string]bool
-	statedTypes(p, func(m *contract.Message) bool { return asked[m] }, func(e *contract.EventType, at *syntax.Node) {
-		if slices.ContainsFunc(p.Options.AllowTypes, func(pattern string) bool { return matchType(pattern, e.Type) }) {
-			return
+	for _, e := range statedTypes(p, requests(p.Contract)) {
+		if slices.ContainsFunc(p.Options.AllowTypes, func(pattern string) bool { return matchType(pattern, e.text) }) {
+			continue
 		}
-		t := parseType(e.Type)
+		t := parseType(e.text)
 		n := english().readName(words(t.last()))
 		if n.reading == fact {
-			return
+			continue
 		}
 		if known == nil {
 			known = subjects(p.Contract)
@@ -303,26 +344,26 @@ func checkTypeTense(p *Pass) {
 				why = fmt.Sprintf("names a thing (%q), not what has happened to it", n.word)
 			}
 		}
-		better := suggested(e.Type, known)
+		better := suggested(e.text, known)
 		if better == "" {
-			reportType(p, at, "event type %q %s; name the fact, with a verb in the past tense before the version, such as orders.paid.v1", e.Type, why)
-			return
+			reportType(p, e.at, "event type %q %s; name the fact, with a verb in the past tense before the version, such as orders.paid.v1", e.text, why)
+			continue
 		}
-		reportType(p, at, "event type %q %s; name the fact: %q", e.Type, why, better).Fix = rename(e, better)
-	})
+		reportType(p, e.at, "event type %q %s; name the fact: %q", e.text, why, better).Fix = rename(e.at, e.messages, better)
+	}
 }
 
 func checkTypeVersion(p *Pass) {
 	var known map[string]bool
-	statedTypes(p, func(*contract.Message) bool { return false }, func(e *contract.EventType, at *syntax.Node) {
-		t := parseType(e.Type)
+	for _, e := range statedTypes(p, nil) {
+		t := parseType(e.text)
 		if t.house {
-			return
+			continue
 		}
 		if known == nil {
 			known = subjects(p.Contract)
 		}
-		better := suggested(e.Type, known)
+		better := suggested(e.text, known)
 		if better == "" && !t.foreign && len(t.segments) > 0 {
 			better = t.in(words(t.last()), known)
 		}
@@ -330,16 +371,16 @@ func checkTypeVersion(p *Pass) {
 		switch {
 		case t.version != "":
 			what = fmt.Sprintf("does not end in its version as .v%s", t.version)
-			if base, _, _ := cutVersion(e.Type); base == e.Type {
+			if base, _, _ := cutVersion(e.text); base == e.text {
 				what = fmt.Sprintf("has its version v%s before its end", t.version)
 			}
 		}
 		if better == "" {
-			reportType(p, at, "event type %q %s; end it in one, such as .v1", e.Type, what)
-			return
+			reportType(p, e.at, "event type %q %s; end it in one, such as .v1", e.text, what)
+			continue
 		}
-		reportType(p, at, "event type %q %s; name it %q", e.Type, what, better).Fix = rename(e, better)
-	})
+		reportType(p, e.at, "event type %q %s; name it %q", e.text, what, better).Fix = rename(e.at, e.messages, better)
+	}
 }
 
 func checkTypeSchema(p *Pass) {

@@ -32,7 +32,13 @@ func checked(t testing.TB, fsys fs.FS, name string) []diag.Diagnostic {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Run(c, reading, Options{Now: today}, Settings{})
+	found := Run(c, reading, Options{Now: today}, Settings{})
+	// A saved event stands beside the document that it is held against.
+	event := path.Join(path.Dir(name), "event.json")
+	if text, err := fs.ReadFile(fsys, event); err == nil {
+		found = append(found, SavedEvents([]*contract.Contract{c}, diag.NewFile(event, string(text)))...)
+	}
+	return found
 }
 
 // filesOf are the files of an archive, to load documents from.

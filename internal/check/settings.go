@@ -25,10 +25,13 @@ type Settings struct {
 // Ignore is a decision to live with findings of a rule at a place.
 type Ignore struct {
 	Rule    string
-	File    string // a glob over the file's name as shown; "" means every file
+	File    string // a glob, see matchFile; "" means every file
 	Pointer string // a JSON Pointer; findings at or below it; "" means everywhere
 	Reason  string
 	Until   time.Time // the last day it holds; zero means for good
+	// Rel turns a file's name as shown into the one that File is a glob for;
+	// nil leaves it.
+	Rel func(shown string) string
 	// Span is where the decision was written. Node is what x-treaty-ignore
 	// stands on, nil for treaty.yaml.
 	Span diag.Span
@@ -99,11 +102,22 @@ func (i *Ignore) matches(d diag.Diagnostic) bool {
 		from := i.Node.KeySpan()
 		return d.Span.File == i.Node.File && (i.Node.Parent == nil || d.Span.Start >= from.Start && d.Span.End <= i.Node.End)
 	}
-	if i.File != "" && (d.Span.File == nil || !matchFile(i.File, d.Span.File.Name)) {
+	if i.File != "" && !i.inFile(d.Span.File) {
 		return false
 	}
 	p := strings.TrimPrefix(i.Pointer, "#")
 	return p == "" || d.Pointer == p || strings.HasPrefix(d.Pointer, p+"/")
+}
+
+func (i *Ignore) inFile(f *diag.File) bool {
+	if f == nil {
+		return false
+	}
+	name := f.Name
+	if i.Rel != nil {
+		name = i.Rel(name)
+	}
+	return matchFile(i.File, name)
 }
 
 func (i *Ignore) finding(now time.Time) *diag.Diagnostic {
