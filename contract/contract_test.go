@@ -310,7 +310,7 @@ func TestManyMessages(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("asyncapi: 3.0.0\ninfo: {title: T, version: 1.0.0}\nchannels:\n  a:\n    messages:\n")
 	for i := range 4000 {
-		fmt.Fprintf(&b, "      M%d: {payload: {$ref: '#/components/schemas/S'}}\n", i)
+		fmt.Fprintf(&b, "      M%d: {contentType: application/cloudevents+json, headers: {$ref: '#/components/schemas/S'}}\n", i)
 	}
 	b.WriteString("components:\n  schemas:\n    S:\n      properties:\n")
 	for i := range 20000 {
@@ -322,4 +322,5 @@ func TestManyMessages(t *testing.T) {
 		t.Errorf("reading took %v", took)
 	}
 	equal(t, "messages", len(c.Channels[0].Messages), 4000)
+	equal(t, "attributes", len(c.Channels[0].Messages[3999].Envelope.Attributes), 20000)
 }

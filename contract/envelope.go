@@ -38,6 +38,7 @@ type Envelope struct {
 	// Source and Subject are what x-cloudevents or a constant says of them.
 	Source, Subject string
 	// Attributes are the attributes that a schema describes, sorted by name.
+	// Messages that share the schema share the slice.
 	Attributes []Attribute
 	// Why says what told treaty that this is an event and of which style.
 	Why string
@@ -72,10 +73,18 @@ var headerPrefixes = []string{"ce_", "ce-", "cloudevents_", "cloudevents:"}
 // binaryPrefix finds the prefix under which headers carry attributes, as they
 // write it; "" where they do not. One name alone, such as ce-id, may be
 // anything.
-func binaryPrefix(headers properties) string {
+func (ps *properties) binaryPrefix() string {
+	if ps.prefix == nil {
+		prefix := findPrefix(ps.list)
+		ps.prefix = &prefix
+	}
+	return *ps.prefix
+}
+
+func findPrefix(headers []property) string {
 	for _, prefix := range headerPrefixes {
 		var id, source bool
-		for _, h := range headers.list {
+		for _, h := range headers {
 			if len(h.name) <= len(prefix) || !strings.EqualFold(h.name[:len(prefix)], prefix) {
 				continue
 			}
@@ -116,23 +125,25 @@ type property struct {
 }
 
 // properties are the properties of a schema as composed. The zero value has
-// none.
+// none. What is worked out from them is kept, since messages share schemas.
 type properties struct {
-	list []property
-	at   map[string]int // by name, into list
+	list       []property
+	at         map[string]int         // by name, into list
+	prefix     *string                // see binaryPrefix
+	attributes map[string][]Attribute // by prefix, see attributes
 }
 
 // composed collects the properties of a schema through $ref and allOf, once
 // for each schema, however many messages share it.
-func (r *reader) composed(n *syntax.Node) properties {
+func (r *reader) composed(n *syntax.Node) *properties {
 	n = r.doc.Resolve(n)
 	if !n.Is(syntax.Mapping) {
-		return properties{}
+		return &properties{}
 	}
 	if known, ok := r.compositions[n]; ok {
 		return known
 	}
-	ps := properties{at: map[string]int{}}
+	ps := &properties{at: map[string]int{}, attributes: map[string][]Attribute{}}
 	required := map[string]bool{}
 	seen := map[*syntax.Node]bool{}
 	var visit func(n *syntax.Node)
@@ -168,7 +179,7 @@ func (r *reader) composed(n *syntax.Node) properties {
 }
 
 // has reports whether properties of all the names are described.
-func (ps properties) has(names ...string) bool {
+func (ps *properties) has(names ...string) bool {
 	for _, name := range names {
 		if _, ok := ps.at[name]; !ok {
 			return false
@@ -191,20 +202,31 @@ func constant(n *syntax.Node) *syntax.Node {
 
 func constOf(n *syntax.Node) string { return constant(n).Str() }
 
-func (r *reader) attributes(props properties, prefix string) []Attribute {
+// attributes are what properties say of envelope attributes: those whose names
+// have the prefix, without it. The data of an event is none.
+func (r *reader) attributes(props *properties, prefix string) []Attribute {
+	if known, ok := props.attributes[prefix]; ok {
+		return known
+	}
 	var out []Attribute
 	for _, p := range props.list {
 		if len(p.name) <= len(prefix) || !strings.EqualFold(p.name[:len(prefix)], prefix) {
 			continue
 		}
 		name := p.name[len(prefix):]
+		if prefix == "" && (name == "data" || name == "data_base64") {
+			continue
+		}
 		n := r.doc.Resolve(p.node)
 		if n == nil {
 			continue
 		}
 		out = append(out, Attribute{Place: Place{p.node}, Name: strings.ToLower(name), Spelling: p.name, Required: p.required, Const: constOf(n)})
 	}
-	slices.SortFunc(out, func(a, b Attribute) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(out, func(a, b Attribute) int { return strings.Compare(a.Name, b.Name) })
+	if props.attributes != nil {
+		props.attributes[prefix] = out
+	}
 	return out
 }
 
@@ -221,14 +243,14 @@ func (r *reader) stated(m *Message, key string) *syntax.Node {
 
 // envelope reads a message as a CloudEvent.
 func (r *reader) envelope(m *Message) Envelope {
-	var headers, payload properties
+	headers, payload := &properties{}, &properties{}
 	if m.Headers != nil {
 		headers = r.composed(m.Headers.node)
 	}
 	if m.Payload != nil {
 		payload = r.composed(m.Payload.node)
 	}
-	prefix := binaryPrefix(headers)
+	prefix := headers.binaryPrefix()
 	isCE, isBatch := IsCloudEventsType(m.ContentType)
 	bare := headers.has("type")
 	whole := payload.has("specversion", "type") || payload.has("id", "source", "type")
@@ -283,7 +305,7 @@ func (r *reader) envelope(m *Message) Envelope {
 	switch {
 	case e.Mode == NoEnvelope:
 	case e.PayloadIsEnvelope:
-		e.Attributes = slices.DeleteFunc(r.attributes(payload, ""), func(a Attribute) bool { return a.Name == "data" || a.Name == "data_base64" })
+		e.Attributes = r.attributes(payload, "")
 	default:
 		e.Attributes = r.attributes(headers, prefix)
 	}

@@ -17,7 +17,7 @@ type reader struct {
 	channels map[*syntax.Node]*Channel // by entry, and by definition
 	docCE    *syntax.Node              // the document's x-cloudevents
 
-	compositions map[*syntax.Node]properties // see composed
+	compositions map[*syntax.Node]*properties // see composed
 }
 
 // Of reads what a document means.
@@ -33,7 +33,7 @@ func Of(doc *document.Document) *Contract {
 		DefaultContentType: root.Get("defaultContentType").Str(),
 	}
 	r := &reader{doc: doc, c: c, servers: map[*syntax.Node]*Server{}, channels: map[*syntax.Node]*Channel{},
-		compositions: map[*syntax.Node]properties{}, docCE: root.Get(document.ExtCloudEvents)}
+		compositions: map[*syntax.Node]*properties{}, docCE: root.Get(document.ExtCloudEvents)}
 	c.Compatibility = readCompatibility(Compatibility{}, root.Get(document.ExtCompatibility))
 	for _, n := range entries(root.Get("servers")) {
 		c.Servers = append(c.Servers, r.server(n))

@@ -211,16 +211,42 @@ func checkOrderingKey(p *Pass) {
 		if o.Key == "" {
 			return
 		}
+		known := map[described]string{} // messages may share their schemas
 		for _, m := range ch.Messages {
 			if !defined(p, m) {
 				continue
 			}
-			if why := keyFault(p, m, o.Key); why != "" {
+			as := describedBy(m)
+			why, ok := known[as]
+			if !ok {
+				why = keyFault(p, m, o.Key)
+				known[as] = why
+			}
+			if why != "" {
 				d := p.Report(m.Node(), "message %q %s, but channel %q orders its events by %s; describe it and require it", called(m), why, ch.Name, o.Key)
 				relate(d, key, "the ordering key")
 			}
 		}
 	})
+}
+
+// described is what decides whether a message has an ordering key.
+type described struct {
+	headers, payload *syntax.Node
+	mode             contract.Mode
+	whole, subject   bool
+}
+
+func describedBy(m *contract.Message) described {
+	e := &m.Envelope
+	d := described{mode: e.Mode, whole: e.PayloadIsEnvelope, subject: e.Subject != ""}
+	if m.Headers != nil {
+		d.headers = m.Headers.Node()
+	}
+	if m.Payload != nil {
+		d.payload = m.Payload.Node()
+	}
+	return d
 }
 
 // keyFault says why an event of the message need not have the ordering key; ""
@@ -503,6 +529,12 @@ func checkAck(p *Pass) {
 }
 
 func checkDeadLetter(p *Pass) {
+	type route struct {
+		from **contract.Message // where the list of messages begins, which operations share
+		to   *contract.Channel
+	}
+	carries := map[*contract.Channel]map[string]bool{}
+	lacking := map[route][]string{}
 	for _, op := range p.Contract.Operations {
 		if op.Delivery == nil || op.Delivery.DeadLetter == nil {
 			continue
@@ -517,25 +549,42 @@ func checkDeadLetter(p *Pass) {
 			relate(found, to.Node(), "the dead letter channel")
 			continue
 		}
-		carries := make(map[string]bool, len(to.Messages))
-		for _, m := range to.Messages {
-			carries[m.Envelope.Type] = true
-		}
-		var lacks []string
-		for _, m := range op.Messages {
-			if !carries[m.Envelope.Type] && defined(p, m) && len(lacks) < 4 {
-				lacks = append(lacks, m.Envelope.Type)
+		if carries[to] == nil {
+			carries[to] = make(map[string]bool, len(to.Messages))
+			for _, m := range to.Messages {
+				carries[to][m.Envelope.Type] = true
 			}
+		}
+		if len(op.Messages) == 0 {
+			continue
+		}
+		way := route{&op.Messages[0], to}
+		lacks, known := lacking[way]
+		if !known {
+			lacks = notAmong(p, op.Messages, carries[to])
+			lacking[way] = lacks
 		}
 		if len(lacks) == 0 {
 			continue
 		}
-		if len(lacks) == 4 {
-			lacks[3] = "others"
-		}
 		found := p.Report(at, "dead letters of operation %q go to channel %q, which does not carry %s; list there what this operation receives", op.Name, to.Name, enumerate(lacks))
 		relate(found, to.Node(), "the dead letter channel")
 	}
+}
+
+// notAmong names the first few types of messages that are not in a set.
+func notAmong(p *Pass, list []*contract.Message, set map[string]bool) []string {
+	var out []string
+	for _, m := range list {
+		if set[m.Envelope.Type] || !defined(p, m) {
+			continue
+		}
+		if len(out) == 3 {
+			return append(out, "others")
+		}
+		out = append(out, m.Envelope.Type)
+	}
+	return out
 }
 
 func checkReplayRetention(p *Pass) {

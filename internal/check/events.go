@@ -162,6 +162,7 @@ func stateEnvelope(p *Pass, m *contract.Message, title string, pairs ...string) 
 // they ask and answer, and are no facts.
 func requests(c *contract.Contract) map[*contract.Message]bool {
 	var set map[*contract.Message]bool
+	seen := seenLists{}
 	for _, op := range c.Operations {
 		if op.Reply == nil {
 			continue
@@ -181,30 +182,18 @@ func requests(c *contract.Contract) map[*contract.Message]bool {
 	return set
 }
 
-// seenLists remembers lists by where they begin and end. Operations that name
-// no messages share their channel's, of which one look is enough.
-type seenLists map[seenList]bool
-
-type seenList struct {
-	first  *contract.Message
-	length int
-}
-
-func listed(list []*contract.Message) seenList {
-	if len(list) == 0 {
-		return seenList{}
-	}
-	return seenList{list[0], len(list)}
-}
+// seenLists remembers lists of messages. Operations that name none share their
+// channel's list, of which one look is enough, however many they are.
+type seenLists map[**contract.Message]bool
 
 // again reports whether a list has been seen, and remembers it.
 func (s seenLists) again(list []*contract.Message) bool {
-	l := listed(list)
-	if s[l] {
+	if len(list) == 0 {
 		return true
 	}
-	s[l] = true
-	return false
+	seen := s[&list[0]]
+	s[&list[0]] = true
+	return seen
 }
 
 // subjects are what the document's events are about: the first parts of the
@@ -485,8 +474,9 @@ func checkEnvelopeMissing(p *Pass) {
 
 func checkEnvelopeNone(p *Pass) {
 	var sent *contract.Operation
+	seen := seenLists{}
 	for _, op := range p.Contract.Operations {
-		if op.Action != contract.Send || op.Reply != nil || len(op.Messages) == 0 {
+		if op.Action != contract.Send || op.Reply != nil || seen.again(op.Messages) {
 			continue
 		}
 		for _, m := range op.Messages {
@@ -541,11 +531,17 @@ func protocolName(protocol string) string {
 }
 
 func checkAttributes(p *Pass) {
+	seen := map[*contract.Attribute]bool{}
 	messages(p, func(m *contract.Message) {
 		e := &m.Envelope
+		if len(e.Attributes) == 0 || seen[&e.Attributes[0]] {
+			return // of a schema that another message has as well
+		}
+		seen[&e.Attributes[0]] = true
 		for i := range e.Attributes {
 			a := &e.Attributes[i]
-			if bareHeaders := e.Mode == contract.Binary && a.Spelling == a.Name; !bareHeaders || a.Name != strings.ToLower(a.Spelling) {
+			// Without a prefix, headers in binary mode may be attributes or not.
+			if e.Mode != contract.Binary || len(a.Spelling) > len(a.Name) {
 				checkAttributeName(p, m, a)
 			}
 			switch a.Name {
