@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"path"
@@ -277,8 +278,15 @@ func readFile(fsys fs.FS, name string, lim syntax.Limits) (string, error) {
 	if info.Size() > int64(limit) {
 		return "", fmt.Errorf("it has %d bytes, over the limit input-bytes of %d; raise it with --limit input-bytes=%d", info.Size(), limit, info.Size())
 	}
-	b, err := fs.ReadFile(fsys, name)
-	return string(b), err
+	f, err := fsys.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	var b strings.Builder // which, unlike a []byte, need not be copied into a string
+	b.Grow(int(info.Size()))
+	_, err = io.Copy(&b, io.LimitReader(f, int64(limit)))
+	return b.String(), err
 }
 
 func isURL(uri string) bool {
