@@ -83,6 +83,8 @@ func (d *Document) circle(ref, to *syntax.Node, report func(diag.Diagnostic)) *s
 		return nil
 	case depth == intoCircle: // reported at the members of the circle
 		return nil
+	case depth > d.options.RefDepth+1: // reported where the chain crosses the limit
+		return nil
 	case depth > d.options.RefDepth:
 		report(diag.Diagnostic{Rule: syntax.RuleLimit, Severity: diag.Error, Span: at.Span(), Pointer: at.Pointer(),
 			Message: fmt.Sprintf("%q leads through %d references, over the limit ref-depth of %d; shorten the chain or raise it with --limit ref-depth=%d", at.Value, depth, d.options.RefDepth, depth)})
