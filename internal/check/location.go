@@ -29,11 +29,7 @@ func checkParameterLocation(p *Pass) {
 	var l lookups
 	for _, channel := range p.Contract.Channels {
 		for _, parameter := range channel.Parameters {
-			if location := parameter.Field("location"); location != nil {
-				for _, m := range channel.Messages {
-					l.look(p, location, m)
-				}
-			}
+			l.look(p, parameter.Field("location"), channel.Messages...)
 		}
 	}
 	l.report(p)
@@ -42,13 +38,8 @@ func checkParameterLocation(p *Pass) {
 func checkReplyLocation(p *Pass) {
 	var l lookups
 	for _, op := range p.Contract.Operations {
-		if op.Reply == nil {
-			continue
-		}
-		if location := p.Doc.Resolve(op.Reply.Field("address")).Get("location"); location != nil {
-			for _, m := range op.Messages {
-				l.look(p, location, m)
-			}
+		if op.Reply != nil {
+			l.look(p, p.Doc.Resolve(op.Reply.Field("address")).Get("location"), op.Messages...)
 		}
 	}
 	l.report(p)
@@ -77,34 +68,38 @@ type lookup struct {
 	location, message *syntax.Node
 }
 
-// look looks a location up in a message.
-func (l *lookups) look(p *Pass, location *syntax.Node, m *contract.Message) {
-	if !location.Is(syntax.String) {
+// look looks a location up in messages.
+func (l *lookups) look(p *Pass, location *syntax.Node, messages ...*contract.Message) {
+	if !location.Is(syntax.String) || len(l.done) >= maxLookups {
 		return
 	}
 	e, fault := document.ParseExpression(location.Value)
 	if fault != "" {
 		return // reported as no expression
 	}
-	key := lookup{location, m.Node()}
-	if l.done[key] || len(l.done) >= maxLookups {
-		return
-	}
 	if l.done == nil {
 		l.done, l.by = map[lookup]bool{}, map[*syntax.Node]*misses{}
 	}
-	l.done[key] = true
-	why := p.missing(m, e)
-	if why == "" {
-		return
+	for _, m := range messages {
+		key := lookup{location, m.Node()}
+		if l.done[key] {
+			continue
+		}
+		if l.done[key] = true; len(l.done) > maxLookups {
+			return
+		}
+		why := p.missing(m, e)
+		if why == "" {
+			continue
+		}
+		miss := l.by[location]
+		if miss == nil {
+			miss = &misses{location: location, why: why}
+			l.by[location] = miss
+			l.list = append(l.list, miss)
+		}
+		miss.messages = append(miss.messages, m)
 	}
-	miss := l.by[location]
-	if miss == nil {
-		miss = &misses{location: location, why: why}
-		l.by[location] = miss
-		l.list = append(l.list, miss)
-	}
-	miss.messages = append(miss.messages, m)
 }
 
 func (l *lookups) report(p *Pass) {
@@ -176,7 +171,7 @@ func (p *Pass) missing(m *contract.Message, e document.Expression) string {
 		if near, ok := nearest(step, f.names); ok {
 			return fmt.Sprintf("its %s %s no %q; did you mean %q?", where, has, step, near)
 		}
-		return fmt.Sprintf("its %s %s no %q, only %s", where, has, step, listed(f.names))
+		return fmt.Sprintf("its %s %s no %q, only %s", where, has, step, someOf(f.names))
 	}
 	return ""
 }

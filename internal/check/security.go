@@ -39,7 +39,7 @@ func checkSecurityScope(p *Pass) {
 			case len(offered) == 0:
 				d.Message += "; list it under availableScopes of a flow"
 			default:
-				d.Message += fmt.Sprintf("; list it under availableScopes of a flow, or choose one of %s", listed(offered))
+				d.Message += fmt.Sprintf("; list it under availableScopes of a flow, or choose one of %s", someOf(offered))
 			}
 		}
 	}

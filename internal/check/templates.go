@@ -68,6 +68,16 @@ func part(n *syntax.Node, start, end int) diag.Span {
 	return s
 }
 
+// clipped is a text of the document as it stands in a message: the beginning of
+// a long one, which may come with many findings.
+func clipped(text string) string {
+	const most = 80
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most-3], "") + "…"
+}
+
 // blank finds the first white space or control character of a text.
 func blank(text string) int {
 	return strings.IndexFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
@@ -81,7 +91,7 @@ func checkAddress(p *Pass) {
 		}
 		text := address.Value
 		at := func(i int, format string, args ...any) {
-			p.ReportAt(part(address, i, i+1), address, "the address %q %s", text, fmt.Sprintf(format, args...))
+			p.ReportAt(part(address, i, i+1), address, "the address %q %s", clipped(text), fmt.Sprintf(format, args...))
 		}
 		if i := strings.IndexByte(text, '?'); i >= 0 {
 			at(i, "has a query (?), which an address cannot have; describe query parameters in the channel's bindings (ws, http)")
@@ -93,7 +103,7 @@ func checkAddress(p *Pass) {
 			at(i, "has white space in it; write it as the broker knows it, without any")
 		}
 		if _, fault := expressions(text); fault != nil {
-			p.ReportAt(part(address, fault.start, fault.end), address, "the address %q %s", text, fault.message)
+			p.ReportAt(part(address, fault.start, fault.end), address, "the address %q %s", clipped(text), fault.message)
 		}
 	}
 }
@@ -117,13 +127,17 @@ func checkParameterUndefined(p *Pass) {
 // name once. format takes the text and the name.
 func (p *Pass) undefined(text *syntax.Node, found []expression, defined *syntax.Node, format, where string) {
 	seen := map[string]bool{}
+	var names []string
 	for _, e := range found {
 		if seen[e.name] || defined.Get(e.name) != nil {
 			continue
 		}
+		if len(seen) == 0 {
+			names = keys(defined)
+		}
 		seen[e.name] = true
-		d := p.ReportAt(part(text, e.start, e.end), text, format, text.Value, e.name)
-		if near, ok := nearest(e.name, keys(defined)); ok {
+		d := p.ReportAt(part(text, e.start, e.end), text, format, clipped(text.Value), e.name)
+		if near, ok := nearest(e.name, names); ok {
 			d.Message += fmt.Sprintf("; did you mean {%s}?", near)
 		} else {
 			d.Message += fmt.Sprintf("; add %s: {%s: {}} with a description", where, e.name)
@@ -184,7 +198,7 @@ func checkParameterUnused(p *Pass) {
 			found, fault := expressions(address.Value)
 			if fault == nil {
 				p.unused(channel.Get("parameters"), found, func(name string) string {
-					return fmt.Sprintf("the parameter %q is not in the address %q", name, address.Value)
+					return fmt.Sprintf("the parameter %q is not in the address %q", name, clipped(address.Value))
 				})
 			}
 		case p.Doc.Version.Major == 2:
@@ -287,7 +301,7 @@ func (p *Pass) withinEnum(n *syntax.Node) {
 		if near, ok := nearest(v.Value, names); ok {
 			d.Message += fmt.Sprintf("; did you mean %q?", near)
 		} else {
-			d.Message += fmt.Sprintf("; add it there, or choose one of %s", listed(names))
+			d.Message += fmt.Sprintf("; add it there, or choose one of %s", someOf(names))
 		}
 		d.Related = append(d.Related, diag.Related{Span: enum.KeySpan(), Message: "the values that are allowed"})
 	}
@@ -297,8 +311,8 @@ func (p *Pass) withinEnum(n *syntax.Node) {
 	}
 }
 
-// listed writes names one after the other, the first few of many.
-func listed(names []string) string {
+// someOf writes names one after the other, the first few of many.
+func someOf(names []string) string {
 	const few = 6
 	if len(names) > few {
 		return strings.Join(names[:few], ", ") + ", …"
@@ -317,7 +331,7 @@ func checkServerHost(p *Pass) {
 		}
 		text := host.Value
 		at := func(start, end int, format string, args ...any) *diag.Diagnostic {
-			return p.ReportAt(part(host, start, end), host, "the host %q %s", text, fmt.Sprintf(format, args...))
+			return p.ReportAt(part(host, start, end), host, "the host %q %s", clipped(text), fmt.Sprintf(format, args...))
 		}
 		found, fault := expressions(text)
 		if fault != nil {
@@ -411,7 +425,7 @@ func checkServerPathname(p *Pass) {
 		}
 		text := pathname.Value
 		at := func(start, end int, format string, args ...any) *diag.Diagnostic {
-			return p.ReportAt(part(pathname, start, end), pathname, "the pathname %q %s", text, fmt.Sprintf(format, args...))
+			return p.ReportAt(part(pathname, start, end), pathname, "the pathname %q %s", clipped(text), fmt.Sprintf(format, args...))
 		}
 		found, fault := expressions(text)
 		if fault != nil {
