@@ -128,46 +128,97 @@ type property struct {
 // none. What is worked out from them is kept, since messages share schemas.
 type properties struct {
 	list       []property
-	at         map[string]int         // by name, into list
-	prefix     *string                // see binaryPrefix
-	attributes map[string][]Attribute // by prefix, see attributes
+	at         map[string]int    // by name, into list; of many properties only
+	prefix     *string           // see binaryPrefix
+	attributes []attributesUnder // see attributes
 }
 
-// composed collects the properties of a schema through $ref and allOf, once
-// for each schema, however many messages share it.
+// attributesUnder are the attributes under one prefix.
+type attributesUnder struct {
+	prefix string
+	list   []Attribute
+}
+
+// manyProperties is the number from which names are looked up in an index.
+const manyProperties = 16
+
+// find is where a property stands in the list, -1 where there is none.
+func (ps *properties) find(name string) int {
+	if ps.at != nil {
+		if i, ok := ps.at[name]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := range ps.list {
+		if ps.list[i].name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// add describes a property, the more narrowly where it is described already.
+func (ps *properties) add(r *reader, p *syntax.Node) {
+	name := p.Key.Value
+	if i := ps.find(name); i >= 0 {
+		if constOf(r.doc.Resolve(ps.list[i].node)) == "" {
+			ps.list[i].node = p
+		}
+		return
+	}
+	ps.list = append(ps.list, property{name: name, node: p})
+	switch n := len(ps.list); {
+	case n == manyProperties:
+		ps.at = make(map[string]int, 2*n)
+		for i := range ps.list {
+			ps.at[ps.list[i].name] = i
+		}
+	case n > manyProperties:
+		ps.at[name] = n - 1
+	}
+}
+
+// composed collects the properties of a schema, which is no reference itself,
+// through allOf and the references there, once for each schema, however many
+// messages share it.
 func (r *reader) composed(n *syntax.Node) *properties {
-	n = r.doc.Resolve(n)
 	if !n.Is(syntax.Mapping) {
 		return &properties{}
 	}
 	if known, ok := r.compositions[n]; ok {
 		return known
 	}
-	ps := &properties{at: map[string]int{}, attributes: map[string][]Attribute{}}
-	required := map[string]bool{}
-	seen := map[*syntax.Node]bool{}
+	ps := &properties{}
+	var required map[string]bool
+	var seen map[*syntax.Node]bool // of the branches, which may lead back
 	var visit func(n *syntax.Node)
 	visit = func(n *syntax.Node) {
-		n = r.doc.Resolve(n)
-		if !n.Is(syntax.Mapping) || seen[n] {
-			return
-		}
-		seen[n] = true
-		for _, p := range entries(n.Get("properties")) {
-			i, have := ps.at[p.KeyName()]
-			switch {
-			case !have:
-				ps.at[p.KeyName()] = len(ps.list)
-				ps.list = append(ps.list, property{name: p.KeyName(), node: p})
-			case constOf(r.doc.Resolve(ps.list[i].node)) == "":
-				ps.list[i].node = p // the narrower description says more
+		for _, item := range entries(n) {
+			switch item.Key.Value {
+			case "properties":
+				for _, p := range entries(item) {
+					ps.add(r, p)
+				}
+			case "required":
+				for _, name := range elements(item) {
+					if required == nil {
+						required = make(map[string]bool, item.Len())
+					}
+					required[name.Str()] = true
+				}
+			case "allOf":
+				for _, branch := range elements(item) {
+					branch = r.doc.Resolve(branch)
+					if seen == nil {
+						seen = map[*syntax.Node]bool{n: true}
+					}
+					if branch.Is(syntax.Mapping) && !seen[branch] {
+						seen[branch] = true
+						visit(branch)
+					}
+				}
 			}
-		}
-		for _, name := range texts(n.Get("required")) {
-			required[name] = true
-		}
-		for _, branch := range elements(n.Get("allOf")) {
-			visit(branch)
 		}
 	}
 	visit(n)
@@ -181,7 +232,7 @@ func (r *reader) composed(n *syntax.Node) *properties {
 // has reports whether properties of all the names are described.
 func (ps *properties) has(names ...string) bool {
 	for _, name := range names {
-		if _, ok := ps.at[name]; !ok {
+		if ps.find(name) < 0 {
 			return false
 		}
 	}
@@ -205,8 +256,10 @@ func constOf(n *syntax.Node) string { return constant(n).Str() }
 // attributes are what properties say of envelope attributes: those whose names
 // have the prefix, without it. The data of an event is none.
 func (r *reader) attributes(props *properties, prefix string) []Attribute {
-	if known, ok := props.attributes[prefix]; ok {
-		return known
+	for _, known := range props.attributes {
+		if known.prefix == prefix {
+			return known.list
+		}
 	}
 	var out []Attribute
 	for _, p := range props.list {
@@ -224,9 +277,7 @@ func (r *reader) attributes(props *properties, prefix string) []Attribute {
 		out = append(out, Attribute{Place: Place{p.node}, Name: strings.ToLower(name), Spelling: p.name, Required: p.required, Const: constOf(n)})
 	}
 	slices.SortStableFunc(out, func(a, b Attribute) int { return strings.Compare(a.Name, b.Name) })
-	if props.attributes != nil {
-		props.attributes[prefix] = out
-	}
+	props.attributes = append(props.attributes, attributesUnder{prefix, out})
 	return out
 }
 

@@ -17,6 +17,8 @@ type reader struct {
 	channels map[*syntax.Node]*Channel // by entry, and by definition
 	docCE    *syntax.Node              // the document's x-cloudevents
 
+	messages     map[messageOf]*Message       // by entry
+	definitions  map[messageOf]*Message       // see defined
 	compositions map[*syntax.Node]*properties // see composed
 }
 
@@ -33,7 +35,7 @@ func Of(doc *document.Document) *Contract {
 		DefaultContentType: root.Get("defaultContentType").Str(),
 	}
 	r := &reader{doc: doc, c: c, servers: map[*syntax.Node]*Server{}, channels: map[*syntax.Node]*Channel{},
-		compositions: map[*syntax.Node]*properties{}, docCE: root.Get(document.ExtCloudEvents)}
+		messages: map[messageOf]*Message{}, compositions: map[*syntax.Node]*properties{}, docCE: root.Get(document.ExtCloudEvents)}
 	c.Compatibility = readCompatibility(Compatibility{}, root.Get(document.ExtCompatibility))
 	for _, n := range entries(root.Get("servers")) {
 		c.Servers = append(c.Servers, r.server(n))
@@ -230,18 +232,45 @@ func (r *reader) messagesOf(n *syntax.Node, ch *Channel) []*Message {
 		return ch.Messages
 	}
 	var out []*Message
+	seen := make(map[*Message]bool, list.Len())
 	for _, item := range elements(list) {
-		direct := r.doc.Target(item)
-		final := r.doc.Resolve(item)
-		i := slices.IndexFunc(ch.Messages, func(m *Message) bool { return m.Entry.node == direct })
-		if i < 0 { // not the channel's own entry, as it should be: meant all the same
-			i = slices.IndexFunc(ch.Messages, func(m *Message) bool { return final != nil && r.doc.Resolve(m.Entry.node) == final })
+		m := r.messages[messageOf{ch, r.doc.Target(item)}]
+		if m == nil { // not the channel's own entry, as it should be: meant all the same
+			m = r.defined(ch, r.doc.Resolve(item))
 		}
-		if i >= 0 && !slices.Contains(out, ch.Messages[i]) {
-			out = append(out, ch.Messages[i])
+		if m != nil && !seen[m] {
+			seen[m] = true
+			out = append(out, m)
 		}
 	}
 	return out
+}
+
+// messageOf names a message of a channel by its entry, or by its definition.
+type messageOf struct {
+	channel *Channel
+	node    *syntax.Node
+}
+
+// defined is the channel's first message with a definition, nil where it has
+// none.
+func (r *reader) defined(ch *Channel, definition *syntax.Node) *Message {
+	if r.definitions == nil {
+		r.definitions = map[messageOf]*Message{}
+	}
+	if looked := (messageOf{channel: ch}); r.definitions[looked] == nil && len(ch.Messages) > 0 {
+		r.definitions[looked] = ch.Messages[0] // a mark that the channel's are there
+		for _, m := range ch.Messages {
+			key := messageOf{ch, r.doc.Resolve(m.Entry.node)}
+			if key.node != nil && r.definitions[key] == nil {
+				r.definitions[key] = m
+			}
+		}
+	}
+	if definition == nil {
+		return nil
+	}
+	return r.definitions[messageOf{ch, definition}]
 }
 
 func (r *reader) message(entry *syntax.Node, ch *Channel) *Message {
@@ -267,6 +296,7 @@ func (r *reader) message(entry *syntax.Node, ch *Channel) *Message {
 		m.Delivery = &MessageDelivery{Place: Place{d}, Expires: durationOf(d.Get("expires")), Deprecation: readDeprecation(d.Get("deprecated"))}
 	}
 	m.Envelope = r.envelope(m)
+	r.messages[messageOf{ch, entry}] = m
 	return m
 }
 
