@@ -307,6 +307,40 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestPointers holds that the pointer of a finding names the place that its span
+// shows, in the file as written, also where that is in 2.x.
+func TestPointers(t *testing.T) {
+	files, err := filepath.Glob("testdata/cases/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		a, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, reading, err := contract.Load(context.Background(), "asyncapi.yaml", contract.Options{FS: filesOf(a)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		root := c.Document().Written
+		for _, d := range Run(c, reading, Options{Now: today}, Settings{}) {
+			if d.Span.File != root.File {
+				continue
+			}
+			n := root
+			for _, token := range strings.Split(d.Pointer, "/")[1:] {
+				n = n.Step(unescaped(token))
+			}
+			if n == nil {
+				t.Errorf("%s: %s: %s: the pointer %q names nothing in %s", file, d.Span, d.Rule, d.Pointer, d.Span.File.Name)
+			} else if d.Span.Start > n.End || d.Span.End < n.KeySpan().Start {
+				t.Errorf("%s: %s: %s: the pointer %q is of another place, %s", file, d.Span, d.Rule, d.Pointer, n.KeySpan())
+			}
+		}
+	}
+}
+
 // brief checks a document with the three faults of the brief's: a message that
 // is not defined, and two references past the channel.
 func brief(t *testing.T, fsys fs.FS, name string, unresolved int, past ...int) {
