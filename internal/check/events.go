@@ -321,6 +321,8 @@ func checkTypeTense(p *Pass) {
 		switch n.reading {
 		case command:
 			why = fmt.Sprintf("reads as a command: %q tells somebody to do it", n.word)
+		case either:
+			why = fmt.Sprintf("names a thing, or a command (%q), not what has happened", n.word)
 		case present:
 			why = fmt.Sprintf("is in the present tense: %q says what is done as a rule", n.word)
 		case progressive:
@@ -345,10 +347,10 @@ func checkTypeTense(p *Pass) {
 func checkTypeVersion(p *Pass) {
 	var known map[string]bool
 	for _, e := range statedTypes(p, nil) {
-		t := parseType(e.text)
-		if t.house {
+		if _, _, house := cutVersion(e.text); house {
 			continue
 		}
+		t := parseType(e.text)
 		if known == nil {
 			known = subjects(p.Contract)
 		}

@@ -231,7 +231,7 @@ const plainVerbs = `accept accrue achieve acknowledge acquire activate adapt add
  refill refresh refuse regenerate register reinstate reject relate relist relocate remember remind remit remove rename render renew
  reopen reorder repair repay repeat replace replay replenish replicate reply republish rescan reschedule resell resend reserve
  reset resign resize resolve respond restart restock restore restrict resubmit resume retain retire retrieve retry revert revise
- revoke rewrite rotate route run satisfy save scrap see seize select sell send serve set settle shorten show simulate skip
+ revoke rewrite rotate route satisfy save scrap see seize select sell send serve set settle shorten simulate skip
  solve sort specify spend split start stop store submit subscribe succeed suggest suspend sync synchronise synchronize take teach
  tell terminate throttle throw toggle transcode transform transition translate transmit trigger unarchive
  unassign unban unblock undelete undo unenroll unfollow unfreeze uninstall unlink unlist unload unlock unmute unpack unpause
@@ -240,16 +240,17 @@ const plainVerbs = `accept accrue achieve acknowledge acquire activate adapt add
 
 // nounVerbs are things as often as they are verbs: at the end of a name they
 // are taken for a verb, at its beginning for a thing.
-const nounVerbs = `access advertise alert answer appeal attack audit award backup bet bid blacklist board bonus book boost browse budget
+const nounVerbs = `access advertise alert answer appeal attack audit award backup bet bid blacklist bear board bonus book boost browse budget
  call change charge chat check claim comment compensate complain contact contract control convoy copy cost count credit crash cut damage
  deal deposit design discount dock document download draft drain draw drift drop email end enquire estimate exchange
  exit export fall fine flood flow flush focus forecast form format fork gain gift guess halt harvest hire hit hold import inquire
  invoice issue land lapse lease leak license lift like link list load log map message mine monitor name need note object offer order
- pack park peak pledge pin plan plug prime probe program project purchase query quote rank rate rebate recall record recycle refund relay
+ park peak pledge pin plan plug prime probe program project purchase query quote rank rate rebate recall record recycle refund relay
  release rent report request rescue rest return reverse review reward risk rollout sample scan schedule score
  screen seal search shape share shift ship sign signal slip sponsor spread stage stake stamp state step stock strike structure
  subsidise subsidize supply support surcharge surge switch swap tag tax tender test tip touch track trade train transfer transport
- trap travel treat trip turn tweet view visit vote wait walk want watch win wire work wrap yield`
+ trap travel treat trip turn tweet view visit vote wait walk want watch win wire work wrap yield
+ dream drink feed fly lead lie light ring run saw show sleep sling slide spell spring stand sting stride string swing wake wind`
 
 // doubling verbs of more than one syllable double their last letter; short
 // ones do so by rule.
@@ -584,6 +585,7 @@ type reading uint8
 const (
 	fact        reading = iota
 	command             // pay, create_order
+	either              // refund: a thing or a command
 	present             // pays
 	progressive         // paying
 	filler              // order_paid_event
@@ -620,6 +622,9 @@ func (l *lexicon) readName(words []string) naming {
 			return inner
 		}
 	}
+	if n > 1 && l.after[words[0]] {
+		return naming{reading: thing, word: strings.Join(words, "_")} // on_hold, out_of_stock
+	}
 	// sign_up, add_to_cart
 	for i := 0; i+1 < n; i++ {
 		if l.after[words[i+1]] && l.isVerb(words[i]) {
@@ -630,7 +635,11 @@ func (l *lexicon) readName(words []string) naming {
 		return naming{command, words[0], append(append([]string{}, words[1:]...), l.pastOf(words[0]))}
 	}
 	if l.isVerb(last) {
-		return naming{command, last, replaced(n-1, l.pastOf(last))}
+		kind := command
+		if !l.isPlainVerb(last) {
+			kind = either
+		}
+		return naming{kind, last, replaced(n-1, l.pastOf(last))}
 	}
 	if fact, ok := l.nouns[last]; ok {
 		return naming{thing, last, replaced(n-1, strings.Split(fact, "_")...)}
