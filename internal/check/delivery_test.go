@@ -1,8 +1,10 @@
 package check
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // promise is a document of one channel with an x-delivery in flow style, a
@@ -152,6 +154,23 @@ operations:
 	wantOne(t, "delivery-ordering-key", promise{delivery: "ordering: {scope: channel}"}, "")
 }
 
+// TestOrderingKeyOfMany: branches that share branches are not looked through
+// over and over, and where that ends nothing is claimed.
+func TestOrderingKeyOfMany(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("components:\n  schemas:\n")
+	for i := range 40 {
+		fmt.Fprintf(&b, "    S%d: {anyOf: [{$ref: '#/components/schemas/S%d'}, {$ref: '#/components/schemas/S%d'}]}\n", i, i+1, i+1)
+	}
+	b.WriteString("    S40: {required: [a], properties: {a: {type: string}}}\noperations:\n")
+	p := promise{delivery: "ordering: {scope: key, key: /data/id}", messages: "      M: {payload: {$ref: '#/components/schemas/S0'}}\n"}
+	start := time.Now()
+	holds(t, "delivery-ordering-key", strings.Replace(p.text(), "operations:\n", b.String(), 1))
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
 func TestBootstrap(t *testing.T) {
 	const start = "start: bootstrap"
 	wantOne(t, "delivery-bootstrap", promise{receive: start, delivery: "retention: {time: P7D}"}, "states its retention and no bootstrap")
@@ -181,6 +200,8 @@ func TestBrokers(t *testing.T) {
 		wantOne(t, "delivery-broker-dedupe", promise{protocol: protocol, delivery: "dedupe: {by: [id], where: broker, window: PT10M}"}, want)
 	}
 	wantOne(t, "delivery-broker-dedupe", promise{protocol: "nats", delivery: "dedupe: {by: [id], where: both, window: PT2M}"}, "")
+	wantOne(t, "delivery-broker-dedupe", promise{protocol: "nats", delivery: "dedupe: {by: [id], where: broker, window: PT1H}", bindings: "nats: {x-duplicate-window: PT1H}"}, "")
+	wantOne(t, "delivery-broker-dedupe", promise{protocol: "nats", delivery: "dedupe: {by: [id], where: broker, window: PT2H}", bindings: "nats: {x-duplicate-window: PT1H}"}, "duplicate window of PT1H")
 	wantOne(t, "delivery-broker-dedupe", promise{protocol: "kafka", delivery: "dedupe: {by: [id], where: consumer, window: PT10M}"}, "")
 	wantOne(t, "delivery-channel-order", promise{delivery: "ordering: {scope: channel}"}, "does not say how many")
 	wantOne(t, "delivery-channel-order", promise{delivery: "ordering: {scope: channel}", receive: "maxInFlight: 2"}, "breaks the order")
