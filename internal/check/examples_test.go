@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/internal/syntax"
 )
 
 var update = flag.Bool("update", false, "rewrite the findings that examples and cases expect")
@@ -36,7 +37,7 @@ func checked(t testing.TB, fsys fs.FS, name string) []diag.Diagnostic {
 	// A saved event stands beside the document that it is held against.
 	event := path.Join(path.Dir(name), "event.json")
 	if text, err := fs.ReadFile(fsys, event); err == nil {
-		found = append(found, SavedEvents([]*contract.Contract{c}, diag.NewFile(event, string(text)))...)
+		found = append(found, SavedEvents([]*contract.Contract{c}, diag.NewFile(event, string(text)), syntax.Limits{})...)
 	}
 	return found
 }

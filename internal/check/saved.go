@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,28 +27,46 @@ var (
 
 var eventFileRules = []*Rule{eventEnvelope, eventTypeUnknown, eventData}
 
-// SavedEvents holds the events of a file against contracts: one event, a JSON array
-// (the batch format of CloudEvents), or JSON lines. Nothing is read but f.
-func SavedEvents(contracts []*contract.Contract, f *diag.File) []diag.Diagnostic {
-	e := &eventCheck{contracts: contracts, compilers: map[*contract.Contract]*schema.Compiler{}}
+// SavedEvents holds the events of a file against contracts: one event in the
+// JSON format of CloudEvents, a JSON array (its batch format), or JSON lines.
+// Nothing is read but f. An event has to conform to every contract that knows
+// its type; where a contract has several messages of the type, to one of them,
+// since the event does not say which channel it was on.
+func SavedEvents(contracts []*contract.Contract, f *diag.File, lim syntax.Limits) []diag.Diagnostic {
+	e := &eventCheck{contracts: contracts, limits: lim, compilers: map[*contract.Contract]*schema.Compiler{}, messages: map[string][]typeIn{}}
+	for _, c := range contracts {
+		for _, t := range c.EventTypes {
+			e.messages[t.Type] = append(e.messages[t.Type], typeIn{c, t.Messages})
+			e.types = append(e.types, t.Type)
+		}
+	}
 	for _, n := range e.parse(f) {
 		e.event(n)
 	}
-	return e.found
+	return diag.Sort(e.found)
 }
 
 type eventCheck struct {
 	contracts []*contract.Contract
+	limits    syntax.Limits
 	compilers map[*contract.Contract]*schema.Compiler
+	messages  map[string][]typeIn // by event type
+	types     []string
 	found     []diag.Diagnostic
+}
+
+// typeIn is an event type in one contract.
+type typeIn struct {
+	contract *contract.Contract
+	messages []*contract.Message
 }
 
 // parse reads the events of a file. Lines of JSON are recognised by what
 // follows the first value.
 func (e *eventCheck) parse(f *diag.File) []*syntax.Node {
-	n, found := syntax.Parse(f, syntax.JSON, syntax.Limits{})
+	n, found := syntax.Parse(f, syntax.JSON, e.limits)
 	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Rule == syntax.RuleMultiple }) {
-		lines, found := syntax.ParseLines(f, syntax.Limits{})
+		lines, found := syntax.ParseLines(f, e.limits)
 		e.found = append(e.found, found...)
 		return lines
 	}
@@ -77,37 +96,32 @@ func (e *eventCheck) event(n *syntax.Node) {
 	if t == "" {
 		return // reported as missing or empty
 	}
-	c, m := e.message(t)
-	if m == nil {
-		var known []string
-		for _, c := range e.contracts {
-			for _, et := range c.EventTypes {
-				known = append(known, et.Type)
-			}
-		}
+	known := e.messages[t]
+	if len(known) == 0 {
 		hint := "add it to the contract, or send what is agreed"
-		if near, ok := diag.Nearest(t, known); ok {
+		if near, ok := diag.Nearest(t, e.types); ok {
 			hint = fmt.Sprintf("did you mean %q?", near)
-		} else if len(known) > 0 && len(known) <= 8 {
-			hint = "it knows " + strings.Join(known, ", ")
+		} else if len(e.types) > 0 && len(e.types) <= 8 {
+			hint = "it knows " + strings.Join(e.types, ", ")
 		}
 		e.report(eventTypeUnknown, n.Get("type").Span(), n.Get("type"), nil, "the contract has no event of type %q; %s", t, hint)
 		return
 	}
-	e.attributes(c, m, n)
-	e.data(c, m, n)
-}
-
-// message finds the message of an event type, and the contract that has it.
-func (e *eventCheck) message(t string) (*contract.Contract, *contract.Message) {
-	for _, c := range e.contracts {
-		for _, et := range c.EventTypes {
-			if et.Type == t && len(et.Messages) > 0 {
-				return c, et.Messages[0]
+	for _, d := range known {
+		var least []diag.Diagnostic
+		for i, m := range d.messages {
+			one := &eventCheck{compilers: e.compilers}
+			one.attributes(d.contract, m, n)
+			one.data(d.contract, m, n)
+			if i == 0 || len(one.found) < len(least) {
+				least = one.found
+			}
+			if len(least) == 0 {
+				break
 			}
 		}
+		e.found = append(e.found, least...)
 	}
-	return nil, nil
 }
 
 // core checks what CloudEvents 1.0 says of every event (section "Context
@@ -125,7 +139,7 @@ func (e *eventCheck) core(n *syntax.Node) {
 			if near, ok := diag.Nearest(name, keys); ok {
 				hint = fmt.Sprintf("; did you mean it by %q?", near)
 			}
-			e.report(eventEnvelope, diag.Span{File: n.File, Start: n.Start, End: n.Start + 1}, n, nil, "the event has no %s, which every CloudEvent must have%s", name, hint)
+			e.report(eventEnvelope, opening(n), n, nil, "the event has no %s, which every CloudEvent must have%s", name, hint)
 		case v.Kind != syntax.String:
 			e.report(eventEnvelope, v.Span(), v, nil, "%s is %s, but has to be a string", name, v.Kind)
 		case v.Value == "":
@@ -159,8 +173,12 @@ func (e *eventCheck) attribute(item *syntax.Node) {
 		}
 		return
 	}
-	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-		e.report(eventEnvelope, item.Key.Span(), item, nil, "%q is no name of an attribute, which has lower-case letters and digits alone; put what belongs to the event itself into data", name)
+	if !isAttributeName(name) {
+		hint := "put what belongs to the event itself into data"
+		if near, ok := diag.Nearest(name, []string{"specversion", "id", "source", "type", "datacontenttype", "dataschema", "subject", "time", "data", "data_base64"}); ok {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		e.report(eventEnvelope, item.Key.Span(), item, nil, "%q is no name of an attribute, which has lower-case letters and digits alone; %s", name, hint)
 		return
 	}
 	switch item.Kind {
@@ -169,6 +187,11 @@ func (e *eventCheck) attribute(item *syntax.Node) {
 	case syntax.Mapping, syntax.Sequence:
 		bad("is %s, but an attribute is a string, a number or a boolean; put it into data", item.Kind)
 		return
+	case syntax.Number:
+		if _, err := strconv.ParseInt(item.Value, 10, 32); err != nil {
+			bad("is %s, but a number in the envelope is a whole one of 32 bits; write a string", item.Value)
+			return
+		}
 	}
 	switch name {
 	case "time", "subject", "datacontenttype", "dataschema", "source":
@@ -203,16 +226,30 @@ func (e *eventCheck) attribute(item *syntax.Node) {
 	}
 }
 
-// attributes holds the envelope against what the message says of it.
+// isAttributeName reports whether an attribute may be called so.
+func isAttributeName(s string) bool {
+	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+}
+
+// opening is where to point at for what an object lacks.
+func opening(n *syntax.Node) diag.Span {
+	return diag.Span{File: n.File, Start: n.Start, End: min(n.Start+1, n.End)}
+}
+
+// attributes holds the envelope against what the message says of it. Headers
+// that are no attributes travel beside the event, and are not saved with it.
 func (e *eventCheck) attributes(c *contract.Contract, m *contract.Message, n *syntax.Node) {
-	if m.Envelope.PayloadIsEnvelope {
+	if m.Envelope.PayloadIsEnvelope || m.Headers == nil {
 		return // data does it: the payload schema is that of the whole
 	}
 	for _, a := range m.Envelope.Attributes {
+		if !isAttributeName(a.Name) || m.Envelope.Mode != contract.Binary && a.Name != a.Spelling {
+			continue
+		}
 		v := n.Get(a.Name)
 		if v == nil || v.Kind == syntax.Null {
 			if a.Required && !slices.Contains([]string{"specversion", "id", "source", "type"}, a.Name) {
-				e.report(eventEnvelope, diag.Span{File: n.File, Start: n.Start, End: n.Start + 1}, n, []diag.Related{{Span: a.Span(), Message: "what the contract says of it"}},
+				e.report(eventEnvelope, opening(n), n, []diag.Related{{Span: a.Span(), Message: "what the contract says of it"}},
 					"the event has no %s, which the contract demands of %s", a.Name, m.Envelope.Type)
 			}
 			continue
@@ -229,27 +266,84 @@ func (e *eventCheck) attributes(c *contract.Contract, m *contract.Message, n *sy
 
 // data holds the data, or the whole event, against the payload schema.
 func (e *eventCheck) data(c *contract.Contract, m *contract.Message, n *syntax.Node) {
-	if m.Payload == nil || !m.Payload.Dialect.IsJSONSchema() && m.Payload.Dialect != schema.Avro {
+	if m.Payload == nil {
 		return
 	}
-	value := n
-	if !m.Envelope.PayloadIsEnvelope {
-		if value = n.Get("data"); value == nil {
-			if n.Get("data_base64") != nil {
-				return // bytes: their format is not JSON
-			}
-			e.report(eventData, diag.Span{File: n.File, Start: n.Start, End: n.Start + 1}, n, []diag.Related{{Span: m.Payload.Span(), Message: "the schema of its data"}},
-				"the event has no data, and the contract describes some for %s", m.Envelope.Type)
-			return
-		}
+	if d := m.Payload.Dialect; !d.IsJSONSchema() && d != schema.Avro {
+		e.unchecked(n, m, "its schema is "+m.Payload.Format+", which treaty does not understand")
+		return
 	}
 	s, err := e.compiler(c).Compile(m.Payload.Node(), m.Payload.Dialect)
 	if err != nil {
 		return // reported by check
 	}
-	for _, p := range s.Validate(value) {
-		e.report(eventData, p.Span(), p.Node, []diag.Related{{Span: p.Schema, Message: "what the contract demands"}}, "%s", p.Message)
+	data, encoded := n.Get("data"), n.Get("data_base64")
+	switch {
+	case m.Envelope.PayloadIsEnvelope:
+		e.problems(s.Validate(withoutNulls(n)), nil)
+	case data != nil && !isJSON(n.Get("datacontenttype")):
+		e.unchecked(n, m, "its datacontenttype "+n.Get("datacontenttype").Value+" is not JSON")
+	case data != nil:
+		e.problems(s.Validate(data), nil)
+	case encoded == nil:
+		e.report(eventData, opening(n), n, []diag.Related{{Span: m.Payload.Span(), Message: "the schema of its data"}},
+			"the event has no data, and the contract describes some for %s", m.Envelope.Type)
+	case !isJSON(n.Get("datacontenttype")) || m.Payload.Dialect == schema.Avro:
+		e.unchecked(n, m, "data_base64 holds bytes that are not JSON")
+	default:
+		if text, err := base64.StdEncoding.DecodeString(encoded.Str()); err == nil {
+			e.problems(s.ValidateJSON(text), encoded)
+		}
 	}
+}
+
+// problems reports what a schema says of an event or of its data. What is said
+// of bytes that stand encoded in the event is said there.
+func (e *eventCheck) problems(ps []schema.Problem, encoded *syntax.Node) {
+	for _, p := range ps {
+		span, node, prefix := p.Span(), p.Node, ""
+		if encoded != nil {
+			span, node = encoded.Span(), encoded
+			if p.Instance != "" {
+				prefix = p.Instance + ": "
+			}
+		}
+		e.report(eventData, span, node, []diag.Related{{Span: p.Schema, Message: "what the contract demands"}}, "%s%s", prefix, p.Message)
+	}
+}
+
+// unchecked says that nothing can be said of an event's data.
+func (e *eventCheck) unchecked(n *syntax.Node, m *contract.Message, why string) {
+	at := n.Get("data")
+	if at == nil {
+		at = n.Get("data_base64")
+	}
+	if at == nil {
+		return
+	}
+	e.report(eventData, at.KeySpan(), at, []diag.Related{{Span: m.Payload.Span(), Message: "the schema of its data"}},
+		"the data was not checked: %s", why)
+	e.found[len(e.found)-1].Severity = diag.Info
+}
+
+// isJSON reports whether a datacontenttype is that of JSON, which none is, too.
+func isJSON(n *syntax.Node) bool {
+	if n == nil || n.Kind != syntax.String {
+		return true
+	}
+	media, _, _ := strings.Cut(strings.ToLower(n.Value), ";")
+	media = strings.TrimSpace(media)
+	return strings.HasSuffix(media, "/json") || strings.HasSuffix(media, "+json")
+}
+
+// withoutNulls is an event without the attributes that are null, which is how
+// the JSON format may write those that are absent.
+func withoutNulls(n *syntax.Node) *syntax.Node {
+	null := func(item *syntax.Node) bool { return item.Kind == syntax.Null && item.KeyName() != "data" }
+	if !slices.ContainsFunc(n.Items, null) {
+		return n
+	}
+	return syntax.Synthetic(n, syntax.Mapping, slices.DeleteFunc(slices.Clone(n.Items), null))
 }
 
 func (e *eventCheck) compiler(c *contract.Contract) *schema.Compiler {

@@ -20,6 +20,9 @@ type Settings struct {
 	Severity map[string]diag.Severity
 	Off      map[string]bool
 	Ignores  []*Ignore
+	// Partial says that only a part of the documents is looked at, so that an
+	// ignore which matches nothing may well be needed by the others.
+	Partial bool
 }
 
 // Ignore is a decision to live with findings of a rule at a place.
@@ -68,7 +71,7 @@ func (s Settings) apply(found []diag.Diagnostic, ignores []*Ignore, now time.Tim
 		kept = append(kept, d)
 	}
 	for _, i := range ignores {
-		if d := i.finding(now); d != nil && !s.off(d.Rule) {
+		if d := i.finding(now); d != nil && !s.off(d.Rule) && !(s.Partial && i.Node == nil && d.Rule == ignoreUnused.ID) {
 			if sev, ok := s.Severity[d.Rule]; ok {
 				d.Severity = sev
 			}

@@ -2,10 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -18,65 +19,47 @@ import (
 // review is one document, read and checked.
 type review struct {
 	source   source
-	contract *contract.Contract
+	contract *contract.Contract // nil where the document could not be read
 	found    []diag.Diagnostic
 	err      error
 }
 
-// fixRounds bounds how often --fix goes over a document: a fix may uncover
-// another.
-const fixRounds = 5
+// checkFlags are the flags of check alone.
+type checkFlags struct {
+	fix    bool
+	events []string
+	show   string
+}
 
 func checkCommand(a *app) *cobra.Command {
-	var fix bool
-	var events []string
-	var show string
+	var flags checkFlags
 	cmd := &cobra.Command{
 		Use:   "check [PATH...]",
 		Short: "Review documents: specification, meaning, events, delivery, documentation",
 		Long: `Review AsyncAPI documents, as a specification and as an event contract.
 
-PATH is a file, a folder (every document below it), a glob, or - for the standard
-input. Without any, the documents of treaty.yaml are reviewed, else all below the
-working directory. The exit code is 1 when something at or over --fail-on was found.`,
+PATH is a file, a folder (every AsyncAPI document below it), a glob in which **
+stands for any number of folders, or - for the standard input. Without any, the
+documents of treaty.yaml are reviewed, else all below the working directory.
+
+No reference may leave the root folder: --root, else the folder of treaty.yaml,
+else the git work tree, else the working directory. URLs are read from the hosts
+that treaty.yaml lists, and from no other.
+
+The exit code is 0 where nothing was found at or over --fail-on, 1 where something
+was, 2 where treaty could not run.`,
 		Example: `  treaty check examples/orders
   treaty check 'services/**/asyncapi.yaml' --format sarif > treaty.sarif
-  treaty check orders.asyncapi.yaml --event caught.json`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := a.loadConfig(); err != nil {
-				return err
-			}
-			threshold, err := a.threshold()
-			if err != nil {
-				return err
-			}
-			sources, err := a.documents(args)
-			if err != nil {
-				return err
-			}
-			if show != "" && show != "contract" {
-				return fmt.Errorf("--show %q is not known; there is --show contract", show)
-			}
-			reviews, err := a.reviewAll(cmd.Context(), sources)
-			if err != nil {
-				return err
-			}
-			if show != "" {
-				return a.showContracts(reviews)
-			}
-			if fix {
-				if reviews, err = a.fixAll(cmd.Context(), sources, reviews); err != nil {
-					return err
-				}
-			}
-			return a.printReviews(reviews, events, threshold)
-		},
+  treaty check orders.asyncapi.yaml --event caught.json
+  treaty check orders.asyncapi.yaml --show contract`,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.check(cmd.Context(), args, flags) },
 	}
-	cmd.Flags().BoolVar(&fix, "fix", false, "mend what has one right answer, keeping comments, order and quoting")
-	cmd.Flags().StringArrayVar(&events, "event", nil, "hold a saved event, a batch or a file of JSON lines against the contract (- for the standard input)")
-	cmd.Flags().StringVar(&show, "show", "", "contract: print the contract as read, instead of findings")
+	cmd.Flags().BoolVar(&flags.fix, "fix", false, "mend what has one right answer, keeping comments, order and quoting")
+	cmd.Flags().StringArrayVar(&flags.events, "event", nil, "hold a saved event, a batch or a file of JSON lines against the contract (- for the standard input)")
+	cmd.Flags().StringVar(&flags.show, "show", "", "contract: print the contract as read, instead of findings")
 	cmd.Flags().StringVar(&a.failOn, "fail-on", "", "the severity from which findings fail: error, warning, info (default error)")
 	_ = cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"error", "warning", "info"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("show", cobra.FixedCompletions([]string{"contract"}, cobra.ShellCompDirectiveNoFileComp))
 	a.addReading(cmd)
 	a.addFormat(cmd, formatNames()...)
 	return cmd
@@ -90,9 +73,79 @@ func formatNames() []string {
 	return names
 }
 
+// check reviews documents and prints what it found.
+func (a *app) check(ctx context.Context, args []string, flags checkFlags) error {
+	switch {
+	case flags.show != "" && flags.show != "contract":
+		return fmt.Errorf("--show %q is not known; there is --show contract", flags.show)
+	case flags.show != "" && (flags.fix || len(flags.events) > 0):
+		return errors.New("--show prints the contract alone; leave out --fix and --event")
+	case flags.show != "" && a.format != "text" && a.format != "json":
+		return fmt.Errorf("--show contract prints text or json, not %s", a.format)
+	}
+	if err := a.loadConfig(); err != nil {
+		return err
+	}
+	threshold, err := a.threshold()
+	if err != nil {
+		return err
+	}
+	color, err := a.useColor()
+	if err != nil {
+		return err
+	}
+	events := flags.events
+	if len(events) > 0 {
+		args, events = a.splitEvents(args, events)
+	}
+	sources, err := a.documents(args)
+	if err != nil {
+		return err
+	}
+	eventFiles, err := a.eventFiles(events)
+	if err != nil {
+		return err
+	}
+	reviews := a.reviewAll(ctx, sources)
+	if flags.fix {
+		if reviews, err = a.fixAll(ctx, sources, reviews); err != nil {
+			return err
+		}
+	}
+	report, failed := a.report(reviews, eventFiles, len(args) > 0)
+	if flags.show != "" {
+		if err := a.showContracts(reviews); err != nil {
+			return err
+		}
+		if n := atLeast(report.Diagnostics, threshold); n > 0 && !a.quiet {
+			fmt.Fprintf(a.env.Stderr, "treaty: %s at or over the threshold; treaty check without --show names them\n", count(n, "finding"))
+		}
+	} else if err := diag.Print(a.env.Stdout, a.format, report, diag.Options{Color: color, Quiet: a.quiet, Width: a.width()}); err != nil {
+		return fmt.Errorf("cannot write the report: %w", err)
+	}
+	if failed != nil {
+		return failed
+	}
+	if atLeast(report.Diagnostics, threshold) > 0 {
+		return findings{}
+	}
+	return nil
+}
+
+// atLeast counts the findings at or over a severity.
+func atLeast(ds []diag.Diagnostic, s diag.Severity) int {
+	n := 0
+	for i := range ds {
+		if ds[i].Severity >= s {
+			n++
+		}
+	}
+	return n
+}
+
 // reviewAll reads and checks documents side by side. The result is in the
 // order of the sources.
-func (a *app) reviewAll(ctx context.Context, sources []source) ([]*review, error) {
+func (a *app) reviewAll(ctx context.Context, sources []source) []*review {
 	reviews := make([]*review, len(sources))
 	next := make(chan int)
 	progress := a.progress(len(sources))
@@ -111,121 +164,100 @@ func (a *app) reviewAll(ctx context.Context, sources []source) ([]*review, error
 	close(next)
 	wait.Wait()
 	progress.done()
-	for _, r := range reviews {
-		if r.err != nil {
-			return nil, r.err
-		}
-	}
-	return reviews, nil
+	return reviews
 }
 
+// review reads and checks one document.
 func (a *app) review(ctx context.Context, s source) *review {
 	r := &review{source: s}
-	c, found, err := a.load(ctx, s)
-	if err != nil {
-		r.err = err
-		return r
-	}
-	r.contract = c
-	r.found = check.Run(c, found, check.Options{Now: a.env.Now(), AllowTypes: a.config.AllowTypes}, a.config.Settings)
+	func() {
+		defer caught(&r.err, a.shownSource(s))
+		c, found, err := a.load(ctx, s)
+		if err != nil {
+			r.err = err
+			return
+		}
+		r.contract = c
+		r.found = check.Run(c, found, check.Options{Now: a.env.Now(), AllowTypes: a.config.AllowTypes}, a.config.Settings)
+	}()
 	return r
 }
 
-func (a *app) printReviews(reviews []*review, events []string, threshold diag.Severity) error {
+// report gathers what was found in documents and events. The error says what
+// could not be read; the report is about the rest. named says that only a part
+// of the documents was asked for.
+func (a *app) report(reviews []*review, events []*diag.File, named bool) (diag.Report, error) {
+	r := diag.Report{Rules: ruleInfo, ToolVersion: version()}
 	var all []diag.Diagnostic
-	var files []string
-	for _, r := range reviews {
-		all = append(all, r.found...)
-		files = append(files, a.shownSource(r.source))
-	}
-	if len(events) > 0 {
-		contracts := make([]*contract.Contract, len(reviews))
-		for i, r := range reviews {
-			contracts[i] = r.contract
+	var contracts []*contract.Contract
+	var failed []error
+	for _, one := range reviews {
+		if one.err != nil {
+			failed = append(failed, one.err)
+			continue
 		}
-		for _, name := range events {
-			f, err := a.eventFile(name)
+		all = append(all, one.found...)
+		contracts = append(contracts, one.contract)
+		r.Files = append(r.Files, a.shownSource(one.source))
+	}
+	r.Documents = len(contracts)
+	if len(contracts) > 0 {
+		for _, f := range events {
+			all = append(all, check.SavedEvents(contracts, f, a.limits.Limits)...)
+			r.Files = append(r.Files, f.Name)
+		}
+	}
+	settings := a.config.Settings
+	settings.Partial = named || len(failed) > 0
+	r.Diagnostics = diag.Sort(settings.Ignore(all, a.env.Now()))
+	return r, errors.Join(failed...)
+}
+
+// splitEvents takes the arguments that are event files to the events:
+// --event *.json is written by a shell as --event a.json b.json.
+func (a *app) splitEvents(args, events []string) (documents, all []string) {
+	all = slices.Clone(events)
+	for _, arg := range args {
+		if arg != "-" && isEventFile(a.absolute(arg)) {
+			all = append(all, arg)
+		} else {
+			documents = append(documents, arg)
+		}
+	}
+	return documents, all
+}
+
+// eventFiles reads the files of saved events.
+func (a *app) eventFiles(names []string) ([]*diag.File, error) {
+	var out []*diag.File
+	for _, name := range names {
+		if name == "-" {
+			s, err := a.stdin()
 			if err != nil {
-				return err
+				return nil, err
 			}
-			all = append(all, check.SavedEvents(contracts, f)...)
-			files = append(files, f.Name)
+			out = append(out, diag.NewFile(stdinName, string(s.text)))
+			continue
 		}
-	}
-	color, err := a.useColor()
-	if err != nil {
-		return err
-	}
-	all = diag.Sort(a.config.Settings.Ignore(all, a.env.Now()))
-	err = diag.Print(a.env.Stdout, a.format, diag.Report{Diagnostics: all, Documents: len(files), Files: files, Rules: ruleInfo, ToolVersion: version()},
-		diag.Options{Color: color, Quiet: a.quiet})
-	if err != nil {
-		return err
-	}
-	for _, d := range all {
-		if d.Severity >= threshold {
-			return findings{}
+		path := a.absolute(name)
+		info, err := os.Stat(path)
+		switch limit := a.limits.OrDefault().InputBytes; {
+		case err != nil && os.IsNotExist(err):
+			return nil, fmt.Errorf("--event %s: the file does not exist%s", name, nearFile(path))
+		case err != nil:
+			return nil, fmt.Errorf("--event %s: %w", name, cause(err))
+		case !info.Mode().IsRegular():
+			return nil, fmt.Errorf("--event %s is no file; name one that holds an event, a batch or JSON lines", name)
+		case info.Size() > int64(limit):
+			return nil, fmt.Errorf("--event %s has %d bytes, over the limit input-bytes of %d; raise it with --limit input-bytes=%d", name, info.Size(), limit, info.Size())
 		}
-	}
-	return nil
-}
-
-func (a *app) shownSource(s source) string {
-	if s.text != nil {
-		return stdinName
-	}
-	return a.shown(s.path)
-}
-
-// eventFile reads a file of saved events.
-func (a *app) eventFile(name string) (*diag.File, error) {
-	s, err := a.documents([]string{name})
-	if err != nil {
-		return nil, err
-	}
-	if len(s) != 1 {
-		return nil, fmt.Errorf("--event %s: name one file of events", name)
-	}
-	text := s[0].text
-	if text == nil {
-		if text, err = os.ReadFile(s[0].path); err != nil {
-			return nil, fmt.Errorf("cannot read %s: %w", name, err)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("--event %s: %w", name, cause(err))
 		}
+		out = append(out, diag.NewFile(a.shown(path), string(text)))
 	}
-	return diag.NewFile(a.shownSource(s[0]), string(text)), nil
-}
-
-// fixAll applies safe fixes, writes the files, and reads them again, until
-// there is nothing left to fix.
-func (a *app) fixAll(ctx context.Context, sources []source, reviews []*review) ([]*review, error) {
-	total := 0
-	for range fixRounds {
-		var all []diag.Diagnostic
-		for _, r := range reviews {
-			if r.source.text != nil {
-				return nil, fmt.Errorf("--fix cannot write to the standard input; name a file")
-			}
-			all = append(all, r.found...)
-		}
-		changed, applied, _ := diag.ApplyFixes(diag.Sort(all))
-		if applied == 0 {
-			break
-		}
-		total += applied
-		for f, text := range changed {
-			if err := replaceFile(filepath.Join(a.env.Dir, filepath.FromSlash(f.Name)), text); err != nil {
-				return nil, fmt.Errorf("cannot write %s: %w", f.Name, err)
-			}
-		}
-		var err error
-		if reviews, err = a.reviewAll(ctx, sources); err != nil {
-			return nil, err
-		}
-	}
-	if !a.quiet {
-		fmt.Fprintf(a.env.Stderr, "fixed %s\n", count(total, "finding"))
-	}
-	return reviews, nil
+	return out, nil
 }
 
 func count(n int, noun string) string {
@@ -233,31 +265,4 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// replaceFile writes a file whole or not at all, with the mode that it had.
-func replaceFile(path, text string) error {
-	if to, err := filepath.EvalSymlinks(path); err == nil {
-		path = to
-	}
-	mode := os.FileMode(0o644)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".treaty-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.WriteString(text)
-	if e := f.Chmod(mode); err == nil {
-		err = e
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -22,7 +23,6 @@ import (
 	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/internal/check"
 	"github.com/treaty-events/treaty/internal/config"
-	"github.com/treaty-events/treaty/internal/syntax"
 )
 
 // Exit codes.
@@ -66,12 +66,16 @@ var commands = []func(*app) *cobra.Command{
 
 // app is one run of the program.
 type app struct {
-	env    Env
+	env Env
+	// Set by loadConfig.
 	config *config.Config
-
+	limits config.Limits
+	// Flags.
 	format, configPath, color, failOn, root string
 	quiet                                   bool
-	limits                                  []string
+	limitTexts                              []string
+
+	stdinRead bool
 }
 
 // findings is the error of a command that found something at or over the
@@ -80,22 +84,60 @@ type findings struct{}
 
 func (findings) Error() string { return "findings" }
 
+// bug is a fault of treaty's own: a panic, where it happened, and on which
+// document where that is known.
+type bug struct {
+	value any
+	stack []byte
+	file  string
+}
+
+func (b *bug) Error() string { return fmt.Sprint(b.value) }
+
+// caught turns a panic into a bug; to be deferred.
+func caught(err *error, file string) {
+	if r := recover(); r != nil {
+		*err = &bug{r, debug.Stack(), file}
+	}
+}
+
 // Run runs a command and returns the exit code. It does not panic: a fault of
 // treaty's own is reported as one.
-func Run(ctx context.Context, env Env) (code int) {
-	a := &app{env: env}
-	defer func() {
-		if r := recover(); r != nil {
-			fmt.Fprintf(env.Stderr, "treaty: internal fault, which is a bug in treaty and not in your document: %v\n"+
-				"please report it with the command and, if you may share it, the document (treaty %s)\n", r, version())
-			if env.Getenv("TREATY_DEBUG") != "" {
-				fmt.Fprintf(env.Stderr, "%s\n", debug.Stack())
-			} else {
-				fmt.Fprintln(env.Stderr, "TREATY_DEBUG=1 shows where it happened")
-			}
-			code = exitFailed
+func Run(ctx context.Context, env Env) int {
+	err := execute(ctx, env)
+	var fault *bug
+	switch {
+	case err == nil:
+		return exitClean
+	case errors.Is(err, findings{}):
+		return exitFindings
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+		return exitFailed // nobody reads on; there is nobody to tell
+	case errors.As(err, &fault):
+		where := ""
+		if fault.file != "" {
+			where = " at " + fault.file
 		}
-	}()
+		fmt.Fprintf(env.Stderr, "treaty: internal fault%s: %v\n"+
+			"this is a bug in treaty, not in your document; please report it with the command, what version says (treaty %s)\n"+
+			"and, if you may share it, the document\n", where, fault.value, version())
+		if env.Getenv("TREATY_DEBUG") == "1" {
+			fmt.Fprintf(env.Stderr, "%s\n", fault.stack)
+		} else {
+			fmt.Fprintln(env.Stderr, "TREATY_DEBUG=1 shows where it happened")
+		}
+		return exitFailed
+	}
+	for line := range strings.Lines(strings.TrimRight(err.Error(), "\n")) {
+		fmt.Fprintf(env.Stderr, "treaty: %s\n", diag.Visible(strings.TrimRight(line, "\n")))
+	}
+	return exitFailed
+}
+
+// execute finds the command that the arguments name and runs it.
+func execute(ctx context.Context, env Env) (err error) {
+	defer caught(&err, "")
+	a := &app{env: env}
 	root := &cobra.Command{
 		Use:   "treaty",
 		Short: "Event contracts made real: review, and keep, what your AsyncAPI documents promise",
@@ -112,9 +154,11 @@ func Run(ctx context.Context, env Env) (code int) {
 			for _, c := range cmd.Commands() {
 				names = append(names, c.Name())
 			}
-			return fmt.Errorf("there is no command %q; %s", args[0], config.Hint(args[0], names))
+			return fmt.Errorf("there is no command %q; %s (treaty -h lists them)", args[0], config.Hint(args[0], names))
 		},
 	}
+	root.Version = version()
+	root.SetVersionTemplate("treaty {{.Version}}\n")
 	root.SetArgs(env.Args)
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
@@ -129,17 +173,7 @@ func Run(ctx context.Context, env Env) (code int) {
 	for _, make := range commands {
 		root.AddCommand(make(a))
 	}
-	err := root.ExecuteContext(ctx)
-	switch {
-	case err == nil:
-		return exitClean
-	case errors.Is(err, findings{}):
-		return exitFindings
-	case errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
-		return exitFailed // nobody reads on; there is nobody to tell
-	}
-	fmt.Fprintf(env.Stderr, "treaty: %s\n", strings.TrimRight(err.Error(), "\n"))
-	return exitFailed
+	return root.ExecuteContext(ctx)
 }
 
 // flagFault says what is wrong with a flag, with the nearest one that exists.
@@ -176,35 +210,65 @@ func (a *app) addFormat(cmd *cobra.Command, formats ...string) {
 // addReading gives a command the flags of those that read documents.
 func (a *app) addReading(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.root, "root", "", "the folder that no reference may leave (default: that of treaty.yaml, else of the git work tree)")
-	cmd.Flags().StringArrayVar(&a.limits, "limit", nil, "raise a limit, as NAME=N: "+strings.Join(config.LimitNames, ", "))
+	cmd.Flags().StringArrayVar(&a.limitTexts, "limit", nil, "raise a limit, as NAME=N: "+strings.Join(config.LimitNames, ", "))
 }
 
-// loadConfig finds and reads treaty.yaml.
+// loadConfig finds and reads treaty.yaml, and lays the flags that say the same
+// over it.
 func (a *app) loadConfig() error {
+	a.config = &config.Config{}
 	path := a.configPath
 	if path == "" {
 		path = config.Find(a.env.Dir)
-	} else if !filepath.IsAbs(path) {
-		path = filepath.Join(a.env.Dir, path)
+	} else {
+		path = a.absolute(path)
 	}
-	a.config = &config.Config{}
-	if path == "" {
-		return nil
+	if path != "" {
+		c, err := config.Load(path, a.shown(path))
+		if err != nil {
+			return err
+		}
+		a.config = c
 	}
-	c, err := config.Load(path, a.shown(path))
-	if err != nil {
-		return err
+	for _, i := range a.config.Settings.Ignores {
+		i.Rel = a.fromConfig
 	}
-	a.config = c
+	a.limits = a.config.Limits
+	for _, text := range a.limitTexts {
+		if err := a.limits.SetText(text); err != nil {
+			return fmt.Errorf("--limit %s: %w", text, err)
+		}
+	}
 	return nil
 }
 
+// absolute is a path of the command line.
+func (a *app) absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(a.env.Dir, path)
+}
+
 // shown is how a path is written in the output: relative to the working
-// directory, with slashes.
+// directory, with slashes. See unshown for the way back.
 func (a *app) shown(path string) string {
 	rel, err := filepath.Rel(a.env.Dir, path)
-	if err != nil || strings.HasPrefix(rel, "..") && strings.Count(rel, "..") > 3 {
+	if err != nil {
 		rel = path
+	}
+	return filepath.ToSlash(rel)
+}
+
+// unshown is the path that shown was given.
+func (a *app) unshown(name string) string { return a.absolute(filepath.FromSlash(name)) }
+
+// fromConfig turns a name as shown into one relative to the folder of
+// treaty.yaml, which is what the globs of that file are about.
+func (a *app) fromConfig(shown string) string {
+	rel, err := filepath.Rel(a.config.Dir(), a.unshown(shown))
+	if err != nil {
+		return shown
 	}
 	return filepath.ToSlash(rel)
 }
@@ -219,7 +283,16 @@ func (a *app) useColor() (bool, error) {
 	case "auto":
 		return a.env.Terminal && a.env.Getenv("NO_COLOR") == "" && a.env.Getenv("TERM") != "dumb", nil
 	}
-	return false, fmt.Errorf("--color %q is not one of auto, always, never", a.color)
+	return false, fmt.Errorf("--color %q is not known; %s", a.color, config.Hint(a.color, []string{"auto", "always", "never"}))
+}
+
+// width is that of the terminal, 0 where nobody says.
+func (a *app) width() int {
+	n, err := strconv.Atoi(a.env.Getenv("COLUMNS"))
+	if err != nil || n < 20 {
+		return 0
+	}
+	return n
 }
 
 // threshold is the severity from which findings fail.
@@ -227,7 +300,7 @@ func (a *app) threshold() (diag.Severity, error) {
 	if a.failOn != "" {
 		s, err := diag.ParseSeverity(a.failOn)
 		if err != nil {
-			return 0, fmt.Errorf("--fail-on: %w", err)
+			return 0, fmt.Errorf("--fail-on %q is not known; %s", a.failOn, config.Hint(a.failOn, []string{"error", "warning", "info"}))
 		}
 		return s, nil
 	}
@@ -235,37 +308,6 @@ func (a *app) threshold() (diag.Severity, error) {
 		return a.config.FailOn, nil
 	}
 	return diag.Error, nil
-}
-
-// limit is a limit that was raised, 0 for its default.
-func (a *app) limit(name string) (int, error) {
-	value := a.config.Limits[name]
-	for _, text := range a.limits {
-		key, number, ok := strings.Cut(text, "=")
-		n, err := strconv.Atoi(number)
-		if !ok || err != nil || n <= 0 {
-			return 0, fmt.Errorf("--limit %s: write NAME=N, N a whole number above 0", text)
-		}
-		if !slices.Contains(config.LimitNames, key) {
-			return 0, fmt.Errorf("there is no limit %q; %s", key, config.Hint(key, config.LimitNames))
-		}
-		if key == name {
-			value = n
-		}
-	}
-	return value, nil
-}
-
-func (a *app) syntaxLimits() (syntax.Limits, error) {
-	var l syntax.Limits
-	for name, at := range map[string]*int{"input-bytes": &l.InputBytes, "nodes": &l.Nodes, "depth": &l.Depth, "alias-bytes": &l.AliasBytes} {
-		n, err := a.limit(name)
-		if err != nil {
-			return l, err
-		}
-		*at = n
-	}
-	return l, nil
 }
 
 // ruleInfo tells the printers about a rule.
@@ -278,14 +320,22 @@ func ruleInfo(id string) (diag.RuleInfo, bool) {
 }
 
 func versionCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		Example: "  treaty version",
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(*cobra.Command, []string) error {
+			if a.format == "json" {
+				return writeJSON(a.env.Stdout, struct {
+					Version string `json:"version"`
+					Go      string `json:"go"`
+				}{version(), runtime.Version()})
+			}
 			_, err := fmt.Fprintf(a.env.Stdout, "treaty %s\n", version())
 			return err
 		},
 	}
+	a.addFormat(cmd, "text", "json")
+	return cmd
 }
 
 // version is the module's version as it was built.

@@ -2,34 +2,36 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
-	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 
-	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/diag"
-	"github.com/treaty-events/treaty/internal/syntax"
 )
 
 // source is a document to be read: a file, or what was given on the standard
 // input.
 type source struct {
 	path string // absolute; for the standard input, where it would stand
-	text []byte // of the standard input
+	text []byte // of the standard input; nil for a file
 }
 
 const stdinName = "stdin"
+
+func (a *app) shownSource(s source) string {
+	if s.text != nil {
+		return stdinName
+	}
+	return a.shown(s.path)
+}
 
 // documents finds the documents that a command line names: files, folders,
 // globs, - for the standard input; without any, those of treaty.yaml, else all
@@ -44,59 +46,118 @@ func (a *app) documents(args []string) ([]source, error) {
 	}
 	var out []source
 	seen := map[string]bool{}
-	add := func(path string) {
-		if !seen[path] {
-			seen[path] = true
-			out = append(out, source{path: path})
-		}
-	}
 	for _, arg := range args {
 		if arg == "-" {
-			text, err := io.ReadAll(a.env.Stdin)
+			s, err := a.stdin()
 			if err != nil {
-				return nil, fmt.Errorf("cannot read the standard input: %w", err)
+				return nil, err
 			}
-			out = append(out, source{path: filepath.Join(a.env.Dir, stdinName), text: text})
+			out = append(out, s)
 			continue
 		}
-		path := arg
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(base, path)
+		found, err := a.find(base, arg)
+		if err != nil {
+			return nil, err
 		}
-		info, err := os.Stat(path)
-		switch {
-		case err == nil && info.IsDir():
-			found, err := walkFolder(path)
-			if err != nil {
-				return nil, fmt.Errorf("cannot look through %s: %w", arg, err)
+		for _, path := range found {
+			if !seen[path] {
+				seen[path] = true
+				out = append(out, source{path: path})
 			}
-			if len(found) == 0 {
-				return nil, fmt.Errorf("no AsyncAPI document is below %s; name a file, or begin one with treaty init", arg)
-			}
-			for _, f := range found {
-				add(f)
-			}
-		case err == nil:
-			add(path)
-		case strings.ContainsAny(arg, "*?[{"):
-			found, err := doublestar.FilepathGlob(path, doublestar.WithFilesOnly())
-			if err != nil {
-				return nil, fmt.Errorf("%s is no glob: %w", arg, err)
-			}
-			if len(found) == 0 {
-				return nil, fmt.Errorf("no file matches %s", arg)
-			}
-			slices.Sort(found)
-			for _, f := range found {
-				add(f)
-			}
-		case errors.Is(err, fs.ErrNotExist):
-			return nil, fmt.Errorf("%s does not exist%s", arg, nearFile(path))
-		default:
-			return nil, fmt.Errorf("cannot read %s: %w", arg, err)
 		}
 	}
 	return out, nil
+}
+
+// stdin reads the standard input, once.
+func (a *app) stdin() (source, error) {
+	if a.stdinRead {
+		return source{}, errors.New("- stands for the standard input, which can be read once; name it once")
+	}
+	a.stdinRead = true
+	limit := int64(a.limits.OrDefault().InputBytes)
+	text, err := io.ReadAll(io.LimitReader(a.env.Stdin, limit+1))
+	if err != nil {
+		return source{}, fmt.Errorf("cannot read the standard input: %w", err)
+	}
+	if int64(len(text)) > limit {
+		return source{}, fmt.Errorf("the standard input has more than %d bytes, the limit input-bytes; raise it with --limit input-bytes=%d", limit, 2*limit)
+	}
+	dir := a.env.Dir
+	if a.root != "" {
+		if root := a.absolute(a.root); !inside(root, dir) {
+			dir = root
+		}
+	}
+	return source{path: filepath.Join(dir, stdinName), text: append([]byte{}, text...)}, nil
+}
+
+// find returns the files that one argument names, relative to base.
+func (a *app) find(base, arg string) ([]string, error) {
+	path := arg
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(base, path)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		found, err := walk(path, func(string) bool { return true })
+		if err != nil {
+			return nil, fmt.Errorf("cannot look through %s: %w", arg, cause(err))
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("no AsyncAPI document found in %s; name one, or run treaty init", arg)
+		}
+		return found, nil
+	case err == nil:
+		return []string{path}, nil
+	case isGlob(arg):
+		return glob(path, arg)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s does not exist%s", arg, nearFile(path))
+	}
+	return nil, fmt.Errorf("cannot read %s: %w", arg, cause(err))
+}
+
+// cause is an error of the file system without the call and the path, which
+// the message names already.
+func cause(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
+
+func isGlob(arg string) bool { return strings.ContainsAny(arg, "*?[{") }
+
+// glob finds the documents whose paths match a pattern. Like a folder, it
+// passes over what is no AsyncAPI document: schemas mostly stand beside them.
+func glob(pattern, arg string) ([]string, error) {
+	pattern = filepath.ToSlash(pattern)
+	if !doublestar.ValidatePattern(pattern) {
+		return nil, fmt.Errorf("%s is no well-formed glob; close its brackets and braces", arg)
+	}
+	base, rest := doublestar.SplitPattern(pattern)
+	if info, err := os.Stat(filepath.FromSlash(base)); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("no file matches %s: the folder before its first wildcard does not exist", arg)
+	}
+	matched := false
+	found, err := walk(filepath.FromSlash(base), func(name string) bool {
+		ok, err := doublestar.Match(rest, name)
+		ok = ok && err == nil
+		matched = matched || ok
+		return ok
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("cannot look through %s: %w", arg, cause(err))
+	case len(found) > 0:
+		return found, nil
+	case matched:
+		return nil, fmt.Errorf("no file that matches %s is an AsyncAPI document; name one", arg)
+	}
+	return nil, fmt.Errorf("no file matches %s", arg)
 }
 
 // nearFile is a hint at a file of nearly the name.
@@ -115,9 +176,10 @@ func nearFile(path string) string {
 	return ""
 }
 
-// walkFolder finds the AsyncAPI documents below a folder. Hidden folders and
-// those of installed packages are passed over.
-func walkFolder(dir string) ([]string, error) {
+// walk finds the AsyncAPI documents below a folder whose names, relative to it
+// and with slashes, are wanted. Hidden folders and those of installed packages
+// are passed over, and so are links to folders.
+func walk(dir string, wanted func(name string) bool) ([]string, error) {
 	var out []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -132,187 +194,126 @@ func walkFolder(dir string) ([]string, error) {
 		}
 		switch strings.ToLower(filepath.Ext(name)) {
 		case ".yaml", ".yml", ".json":
-			if d.Type().IsRegular() && isDocument(path) {
-				out = append(out, path)
-			}
+		default:
+			return nil
 		}
-		return nil
+		rel, err := filepath.Rel(dir, path)
+		if err == nil && wanted(filepath.ToSlash(rel)) && isDocument(path) {
+			out = append(out, path)
+		}
+		return err
 	})
+	slices.Sort(out)
 	return out, err
 }
 
 // sniffBytes is how far into a file its asyncapi field is looked for.
-const sniffBytes = 64 << 10
+const sniffBytes = 1 << 20
 
-// isDocument reports whether a file looks like an AsyncAPI document: it has the
-// asyncapi field, at the beginning of a line in YAML.
+// isDocument reports whether a file is meant to be an AsyncAPI document: it has
+// the field asyncapi at its top, or is named so.
 func isDocument(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	if name := strings.ToLower(filepath.Base(path)); strings.HasPrefix(name, "asyncapi.") || strings.Contains(name, ".asyncapi.") {
+		return true
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return false
+		return true // reading it says why it cannot be read
 	}
 	defer f.Close()
-	head, err := io.ReadAll(io.LimitReader(f, sniffBytes))
-	if err != nil {
-		return false
+	head, err := io.ReadAll(io.LimitReader(f, min(info.Size(), sniffBytes)))
+	return err != nil || hasKey(head, "asyncapi")
+}
+
+// hasKey reports whether the text of a YAML or JSON document has a key at its
+// top, going by the look of it.
+func hasKey(text []byte, key string) bool {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	if rest := bytes.TrimLeft(text, " \t\r\n"); len(rest) > 0 && rest[0] == '{' {
+		return hasKeyInBraces(rest, key)
 	}
-	if syntax.FormatOf(path, string(head[:min(len(head), 512)])) == syntax.JSON {
-		_, after, ok := bytes.Cut(head, []byte(`"asyncapi"`))
-		return ok && bytes.HasPrefix(bytes.TrimSpace(after), []byte(":"))
-	}
-	for line := range bytes.Lines(bytes.TrimPrefix(head, []byte("\ufeff"))) {
-		key, _, ok := bytes.Cut(line, []byte(":"))
-		if ok && string(bytes.Trim(key, `"'`)) == "asyncapi" {
+	for line := range bytes.Lines(text) {
+		name, value, ok := bytes.Cut(line, []byte(":"))
+		if ok && string(bytes.Trim(bytes.TrimRight(name, " \t"), `"'`)) == key && len(bytes.TrimSpace(value)) > 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// rootOf is the folder that no reference of a document may leave.
-func (a *app) rootOf(path string) string {
-	inside := func(dir string) bool {
-		rel, err := filepath.Rel(dir, path)
-		return err == nil && filepath.IsLocal(rel)
-	}
-	if a.root != "" {
-		root := a.root
-		if !filepath.IsAbs(root) {
-			root = filepath.Join(a.env.Dir, root)
+// hasKeyInBraces looks for a key between the outermost braces of a text.
+func hasKeyInBraces(text []byte, key string) bool {
+	depth, quote, start := 0, byte(0), 0
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if quote != 0 {
+			switch {
+			case c == '\\' && quote == '"':
+				i++
+			case c == quote:
+				quote = 0
+			}
+			continue
 		}
-		return root
-	}
-	if dir := a.config.Dir(); dir != "" && inside(dir) {
-		return dir
-	}
-	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, ".git")); err == nil {
-			return dir
+		switch c {
+		case '"', '\'':
+			quote = c
+		case '{', '[':
+			depth++
+			start = i + 1
+		case '}', ']':
+			depth--
+		case ',':
+			start = i + 1
+		case ':':
+			if depth == 1 && string(bytes.Trim(bytes.TrimSpace(text[min(start, i):i]), `"'`)) == key {
+				return true
+			}
 		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
 	}
-	if inside(a.env.Dir) {
-		return a.env.Dir
-	}
-	return filepath.Dir(path)
+	return false
 }
 
-// load reads a document and what it means.
-func (a *app) load(ctx context.Context, s source) (*contract.Contract, []diag.Diagnostic, error) {
-	dir := a.rootOf(s.path)
-	root, err := os.OpenRoot(dir)
+// inside reports whether a path is a folder or below it.
+func inside(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// onlyDocument finds the one document that a rewriting command works on; arg
+// is "" where none is named.
+func (a *app) onlyDocument(args []string) (source, error) {
+	sources, err := a.documents(args)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot open the root folder %s: %w", a.shown(dir), err)
+		return source{}, err
 	}
-	defer root.Close()
-	name, err := filepath.Rel(dir, s.path)
-	if err != nil || !filepath.IsLocal(name) {
-		return nil, nil, fmt.Errorf("%s is outside the root folder %s; name a folder above it with --root", a.shown(s.path), a.shown(dir))
+	if len(sources) == 1 {
+		return sources[0], nil
 	}
-	o := contract.Options{FS: root.FS(), Hosts: a.config.Hosts,
-		Display: func(name string) string { return a.shown(filepath.Join(dir, filepath.FromSlash(name))) }}
-	if s.text != nil {
-		o.FS = withStdin{o.FS, filepath.ToSlash(name), s.text}
-		display := o.Display
-		o.Display = func(n string) string {
-			if n == filepath.ToSlash(name) {
-				return stdinName
-			}
-			return display(n)
-		}
+	names := make([]string, 0, 4)
+	for _, s := range sources[:min(len(sources), 4)] {
+		names = append(names, a.shownSource(s))
 	}
-	if o.Limits, err = a.syntaxLimits(); err != nil {
-		return nil, nil, err
+	more := ""
+	if len(sources) > len(names) {
+		more = ", …"
 	}
-	if o.RefDepth, err = a.limit("ref-depth"); err != nil {
-		return nil, nil, err
-	}
-	if o.Files, err = a.limit("files"); err != nil {
-		return nil, nil, err
-	}
-	if len(o.Hosts) > 0 {
-		o.Fetch = fetcher(o.Hosts, o.Limits.InputBytes)
-	}
-	c, found, err := contract.Load(ctx, filepath.ToSlash(name), o)
-	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("cannot read %s: permission denied", a.shown(s.path))
-	}
-	return c, found, err
+	return source{}, fmt.Errorf("there are %d documents (%s%s); name one", len(sources), strings.Join(names, ", "), more)
 }
 
-// withStdin is a folder in which the standard input stands as a file.
-type withStdin struct {
-	fs.FS
-	name string
-	text []byte
-}
-
-func (w withStdin) Open(name string) (fs.File, error) {
-	if name == w.name {
-		return &memoryFile{Reader: bytes.NewReader(w.text), name: name, size: int64(len(w.text))}, nil
+// isEventFile reports whether a file that stands beside --event is one of
+// events, too: --event a.json b.json, as a shell makes of --event *.json.
+func isEventFile(name string) bool {
+	switch path.Ext(filepath.ToSlash(name)) {
+	case ".json", ".jsonl", ".ndjson":
+	default:
+		return false
 	}
-	return w.FS.Open(name)
-}
-
-type memoryFile struct {
-	*bytes.Reader
-	name string
-	size int64
-}
-
-func (f *memoryFile) Stat() (fs.FileInfo, error) { return memoryInfo{f}, nil }
-func (f *memoryFile) Close() error               { return nil }
-
-type memoryInfo struct{ f *memoryFile }
-
-func (i memoryInfo) Name() string       { return i.f.name }
-func (i memoryInfo) Size() int64        { return i.f.size }
-func (i memoryInfo) Mode() fs.FileMode  { return 0o444 }
-func (i memoryInfo) ModTime() time.Time { return time.Time{} }
-func (i memoryInfo) IsDir() bool        { return false }
-func (i memoryInfo) Sys() any           { return nil }
-
-// fetchTimeout bounds the reading of one URL.
-const fetchTimeout = 10 * time.Second
-
-// fetcher reads URLs of the hosts that treaty.yaml lists, and follows
-// redirects to those alone.
-func fetcher(hosts []string, limit int) func(ctx context.Context, address string) ([]byte, error) {
-	if limit == 0 {
-		limit = syntax.DefaultInputBytes
-	}
-	client := &http.Client{Timeout: fetchTimeout, CheckRedirect: func(req *http.Request, via []*http.Request) error {
-		if len(via) >= 5 {
-			return errors.New("more than 5 redirects")
-		}
-		if !slices.Contains(hosts, req.URL.Host) {
-			return fmt.Errorf("a redirect leads to the host %q, which treaty.yaml does not list", req.URL.Host)
-		}
-		return nil
-	}}
-	return func(ctx context.Context, address string) ([]byte, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-		if err != nil {
-			return nil, err
-		}
-		res, err := client.Do(req)
-		if err != nil {
-			var wrapped *url.Error
-			if errors.As(err, &wrapped) {
-				err = wrapped.Err
-			}
-			return nil, err
-		}
-		defer res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			return nil, errors.New(res.Status)
-		}
-		b, err := io.ReadAll(io.LimitReader(res.Body, int64(limit)+1))
-		if err == nil && len(b) > limit {
-			err = fmt.Errorf("it has more than %d bytes, the limit input-bytes", limit)
-		}
-		return b, err
-	}
+	text, err := os.ReadFile(name)
+	text = bytes.TrimLeft(text, " \t\r\n")
+	return err == nil && len(text) > 0 && (text[0] == '[' || hasKey(text, "specversion") && !hasKey(text, "asyncapi"))
 }

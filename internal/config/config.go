@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bmatcuk/doublestar/v4"
+
 	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/internal/check"
 	"github.com/treaty-events/treaty/internal/syntax"
@@ -28,7 +30,7 @@ type Config struct {
 	Settings   check.Settings
 	AllowTypes []string // event types that need not be named as facts
 	Hosts      []string // that references may name
-	Limits     map[string]int
+	Limits     Limits
 	FailOn     diag.Severity // zero where not stated
 }
 
@@ -80,18 +82,25 @@ func Load(path, shown string) (*Config, error) {
 // Parse reads the text of a treaty.yaml.
 func Parse(f *diag.File) (*Config, []diag.Diagnostic) {
 	root, found := syntax.Parse(f, syntax.YAML, syntax.Limits{})
-	r := &reader{c: &Config{Settings: check.Settings{Severity: map[string]diag.Severity{}, Off: map[string]bool{}}, Limits: map[string]int{}}, found: found}
-	if len(found) == 0 && root.Kind != syntax.Null {
+	r := &reader{c: &Config{Settings: check.Settings{Severity: map[string]diag.Severity{}, Off: map[string]bool{}}}, found: found}
+	switch {
+	case len(found) > 0: // what cannot be read says nothing
+	case root.Kind == syntax.Null || root.Kind == syntax.Invalid:
+		r.fault(root, "the file is empty; begin it with version: 1")
+	default:
+		if root.Is(syntax.Mapping) && root.Get("version") == nil {
+			r.found = append(r.found, diag.Diagnostic{Severity: diag.Error, Span: diag.Span{File: f}, Message: "the file does not say what version it is; begin it with version: 1"})
+		}
 		r.object(root, "treaty.yaml", map[string]func(*syntax.Node){
 			"version":   r.version,
-			"documents": func(n *syntax.Node) { r.c.Documents = r.texts(n) },
-			"consumers": func(n *syntax.Node) { r.c.Consumers = r.texts(n) },
+			"documents": func(n *syntax.Node) { r.c.Documents = r.paths(n) },
+			"consumers": func(n *syntax.Node) { r.c.Consumers = r.paths(n) },
 			"rules":     r.rules,
 			"ignores":   r.ignores,
 			"types": func(n *syntax.Node) {
 				r.object(n, "types", map[string]func(*syntax.Node){"allow": func(n *syntax.Node) { r.c.AllowTypes = r.texts(n) }})
 			},
-			"hosts":  func(n *syntax.Node) { r.c.Hosts = r.texts(n) },
+			"hosts":  func(n *syntax.Node) { r.c.Hosts = r.hosts(n) },
 			"limits": r.limits,
 			"failOn": func(n *syntax.Node) { r.c.FailOn = r.severity(n) },
 		})
@@ -160,10 +169,53 @@ func (r *reader) texts(n *syntax.Node) []string {
 	return out
 }
 
+// paths reads paths and globs, relative to the file's folder.
+func (r *reader) paths(n *syntax.Node) []string {
+	return r.checked(n, pathFault)
+}
+
+// pathFault says what is wrong with a path or glob, "" where nothing is.
+func pathFault(s string) string {
+	switch {
+	case strings.Contains(s, `\`):
+		return "has a backslash; write paths with slashes"
+	case strings.HasPrefix(s, "/"):
+		return "is an absolute path; write it relative to the folder of " + Name
+	case !doublestar.ValidatePattern(s):
+		return "is no well-formed glob; close its brackets and braces"
+	}
+	return ""
+}
+
+// hosts reads names of hosts.
+func (r *reader) hosts(n *syntax.Node) []string {
+	return r.checked(n, func(s string) string {
+		if strings.ContainsAny(s, "/*@? ") {
+			return "is no host; write a name such as schemas.example.com, with :port where it has one"
+		}
+		return ""
+	})
+}
+
+// checked is texts without those that have a fault.
+func (r *reader) checked(n *syntax.Node, fault func(string) string) []string {
+	out := r.texts(n)
+	for _, s := range out {
+		if why := fault(s); why != "" {
+			for _, item := range n.Items {
+				if item.Str() == s {
+					r.fault(item, "%q %s", s, why)
+				}
+			}
+		}
+	}
+	return out
+}
+
 func (r *reader) severity(n *syntax.Node) diag.Severity {
 	s, err := diag.ParseSeverity(n.Str())
 	if err != nil {
-		r.fault(n, "%s: %v", n.KeyName(), err)
+		r.fault(n, "%s is %q, but has to be error, warning or info", n.KeyName(), n.Span().Text())
 	}
 	return s
 }
@@ -194,7 +246,8 @@ func (r *reader) rules(n *syntax.Node) {
 		if !r.knownRule(item.Key, id) {
 			continue
 		}
-		if item.Str() == "off" {
+		// Readers of YAML 1.1, editors among them, write off as false.
+		if item.Str() == "off" || item.Is(syntax.Bool) && !item.IsTrue() {
 			r.c.Settings.Off[id] = true
 			continue
 		}
@@ -222,6 +275,7 @@ func (r *reader) ignores(n *syntax.Node) {
 				*into = n.Str()
 			}
 		}
+		faults := len(r.found)
 		r.object(item, "an entry of ignores", map[string]func(*syntax.Node){
 			"rule": text(&i.Rule), "file": text(&i.File), "pointer": text(&i.Pointer), "reason": text(&i.Reason),
 			"until": func(n *syntax.Node) {
@@ -232,8 +286,14 @@ func (r *reader) ignores(n *syntax.Node) {
 				i.Until = t
 			},
 		})
+		if why := pathFault(i.File); why != "" {
+			r.fault(item.Get("file"), "%q %s", i.File, why)
+		}
+		if p := strings.TrimPrefix(i.Pointer, "#"); p != "" && p[0] != '/' {
+			r.fault(item.Get("pointer"), "%q is no JSON Pointer; begin it with a slash, such as /channels/orders", i.Pointer)
+		}
 		switch {
-		case item.Kind != syntax.Mapping:
+		case len(r.found) > faults: // said already
 		case i.Rule == "":
 			r.fault(item, "an entry of ignores names no rule; write rule: ID")
 		case i.Reason == "":
@@ -244,23 +304,14 @@ func (r *reader) ignores(n *syntax.Node) {
 	}
 }
 
-// LimitNames are the limits that a user may raise.
-var LimitNames = []string{"alias-bytes", "depth", "files", "input-bytes", "nodes", "ref-depth"}
-
 func (r *reader) limits(n *syntax.Node) {
 	if n.Kind != syntax.Mapping {
 		r.fault(n, "limits is %s, but has to map a limit's name to a number", n.Kind)
 		return
 	}
 	for _, item := range n.Items {
-		if !slices.Contains(LimitNames, item.KeyName()) {
-			r.fault(item.Key, "there is no limit %q; %s", item.KeyName(), Hint(item.KeyName(), LimitNames))
-			continue
+		if err := r.c.Limits.Set(item.KeyName(), item.Int()); err != nil {
+			r.fault(item, "%v", err)
 		}
-		if item.Int() <= 0 {
-			r.fault(item, "limit %s is %q, but has to be a whole number above 0", item.KeyName(), item.Span().Text())
-			continue
-		}
-		r.c.Limits[item.KeyName()] = item.Int()
 	}
 }
