@@ -81,11 +81,10 @@ type upgrader struct {
 	notes   []Note
 
 	// What the plan decided.
-	channels   []*channelPlan          // of the root
-	spare      []*channelPlan          // of components, where no channel refers to them
-	place      map[*syntax.Node]string // the new JSON Pointers of what moves
-	keys       map[*syntax.Node]string // keys of the messages that were part of a oneOf in components
-	operations map[string]bool         // operation ids that are taken
+	channels []*channelPlan          // of the root
+	spare    []*channelPlan          // of components, where no channel refers to them
+	place    map[*syntax.Node]string // the new JSON Pointers of what moves
+	keys     map[*syntax.Node]string // keys of the messages that were part of a oneOf in components
 
 	// Of every file that is reached: the file part with which a reference in
 	// the document reaches it, and the first reference in the document by which
