@@ -239,6 +239,8 @@ func (p *Pass) hold(value, use *syntax.Node, within string) {
 			place = " at " + place
 		}
 		d := p.ReportAt(span, at, "%s is not valid%s: %s", what, place, problem.Message)
-		d.Related = append(d.Related, diag.Related{Span: problem.Schema, Message: "what the schema demands"})
+		if !problem.Schema.IsZero() {
+			d.Related = append(d.Related, diag.Related{Span: problem.Schema, Message: "what the schema demands"})
+		}
 	}
 }
