@@ -156,3 +156,20 @@ func TestMatchType(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSuggested: no fault is found with what is suggested for a type, whatever
+// that is.
+func FuzzSuggested(f *testing.F) {
+	for _, text := range []string{"orders.pay.v1", "OrderCancel", "a/b/c-v2", "..", "v1.v2", "Ä.ÖÜ", "x__y.V9", "pay_event", "1.2.3", "orders.paid.v1.0", "on_hold"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		better := suggested(text, nil)
+		if better == "" {
+			return
+		}
+		if again := parseType(better); !again.house || english().readName(words(again.last())).reading != fact {
+			t.Errorf("%q becomes %q, which is not right itself", text, better)
+		}
+	})
+}
