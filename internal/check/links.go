@@ -290,24 +290,36 @@ func checkMessageDuplicate(p *Pass) {
 	}
 }
 
-// superseded drops what was found while reading where a rule says more about
-// the same reference: that it leads nowhere and that an operation may not refer
-// there is one fault, and the rule knows what cures it.
+// superseded leaves one finding of the several that one fault of a reference
+// makes. That it leads nowhere and that an operation may not list it is one
+// fault, and the rule about operations knows what cures it; that it leads to
+// the wrong kind of object says all that a rule about its place could.
 func superseded(found []diag.Diagnostic) []diag.Diagnostic {
-	better := map[diag.Span]bool{}
+	listed, kind := map[diag.Span]bool{}, map[diag.Span]bool{}
 	for _, d := range found {
-		if d.Rule == ruleOperationMessage || d.Rule == ruleReplyMessage {
-			better[d.Span] = true
+		switch d.Rule {
+		case ruleOperationMessage, ruleReplyMessage:
+			listed[d.Span] = true
+		case document.RuleRefKind:
+			kind[d.Span] = true
 		}
 	}
-	if len(better) == 0 {
+	if len(listed) == 0 && len(kind) == 0 {
 		return found
 	}
 	kept := found[:0]
 	for _, d := range found {
-		if d.Rule != document.RuleRefUnresolved || !better[d.Span] {
-			kept = append(kept, d)
+		switch d.Rule {
+		case document.RuleRefUnresolved:
+			if listed[d.Span] {
+				continue
+			}
+		case "operation-channel", "reply-channel", "channel-server", ruleOperationMessage, ruleReplyMessage:
+			if kind[d.Span] {
+				continue
+			}
 		}
+		kept = append(kept, d)
 	}
 	return kept
 }

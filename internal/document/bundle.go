@@ -1,22 +1,25 @@
 package document
 
 import (
+	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/treaty-events/treaty/internal/syntax"
+	"github.com/treaty-events/treaty/schema"
 )
 
 // Upgraded is the document in the form of UpgradedTo: what 2.x was upgraded
 // to, or 3.0 with its version changed, since 3.1 only adds.
 func Upgraded(d *Document) *syntax.Node {
-	if d.Version.Major == 2 {
+	if d.Version.Major == 2 || IsCurrent(d) {
 		return d.Root
 	}
 	items := make([]*syntax.Node, len(d.Root.Items))
 	for i, item := range d.Root.Items {
-		if item.KeyName() == "asyncapi" && d.Version.Minor < 1 {
+		if item.KeyName() == "asyncapi" {
 			item = syntax.WithKey(syntax.SyntheticString(item, UpgradedTo), item.Key)
 		}
 		items[i] = item
@@ -24,35 +27,46 @@ func Upgraded(d *Document) *syntax.Node {
 	return syntax.Synthetic(d.Root, syntax.Mapping, items)
 }
 
+// IsCurrent reports whether a document is of the version that Upgraded leads
+// to, or a later one.
+func IsCurrent(d *Document) bool { return d.Version.Major == 3 && d.Version.Minor >= 1 }
+
 // Bundle brings a document of 3.x and all that it refers to into one tree.
 // What another file defines becomes a component, under a name made from the
 // reference, or is written in place where components have no room for it.
 func Bundle(d *Document) *syntax.Node {
-	b := &bundler{doc: d, kinds: map[*syntax.Node]*Object{}, places: map[*syntax.Node]string{},
+	b := &bundler{doc: d, kinds: map[*syntax.Node]*Object{}, dialects: map[*syntax.Node]schema.Dialect{}, places: map[*syntax.Node]string{},
 		taken: map[string]bool{}, added: map[string][]*syntax.Node{}, within: map[*syntax.Node]bool{}}
 	for _, v := range d.visits {
 		b.kinds[v.Node] = v.Object
 	}
 	for _, s := range d.schemas {
-		if _, known := b.kinds[s.Node]; !known && s.Dialect.IsJSONSchema() {
-			b.kinds[s.Node] = Schema
+		b.dialects[s.Node] = s.Dialect
+	}
+	// What an entry of the document's own maps stands for is written at the
+	// entry: pointers lead through it, and it has a name already.
+	for _, name := range []string{"servers", "channels", "operations"} {
+		for _, entry := range entriesOf(d.Root.Get(name)) {
+			b.settle(entry, d.Resolve(entry))
 		}
 	}
 	for _, section := range entriesOf(d.Root.Get("components")) {
 		for _, entry := range entriesOf(section) {
 			b.taken[section.KeyName()+"/"+entry.KeyName()] = true
-		}
-	}
-	// A channel, operation or server of the document that another file defines
-	// is written at its entry: pointers lead through it.
-	for _, name := range []string{"servers", "channels", "operations"} {
-		for _, entry := range entriesOf(d.Root.Get(name)) {
-			if to := d.Resolve(entry); to != nil && to != entry && to.File != d.Root.File {
-				b.places[to] = "#/" + name + "/" + syntax.EscapePointer(entry.KeyName())
+			if to := d.Target(entry); IsRef(entry) && to != nil && b.section(to) == section.KeyName() && b.wrapper(to) == "" {
+				b.settle(entry, to)
 			}
 		}
 	}
 	return b.root()
+}
+
+// settle gives what an entry of the document refers to its place at the entry,
+// where another file defines it.
+func (b *bundler) settle(entry, to *syntax.Node) {
+	if IsRef(entry) && to != nil && to.File != b.doc.Root.File && b.places[to] == "" {
+		b.places[to] = entry.Pointer()
+	}
 }
 
 // entriesOf are the values of a mapping; none where n is no mapping.
@@ -64,13 +78,14 @@ func entriesOf(n *syntax.Node) []*syntax.Node {
 }
 
 type bundler struct {
-	doc    *Document
-	kinds  map[*syntax.Node]*Object
-	places map[*syntax.Node]string   // where what other files define now is
-	taken  map[string]bool           // section/name
-	added  map[string][]*syntax.Node // components by section
-	within map[*syntax.Node]bool     // what is being written in place
-	order  []string                  // sections in the order of their first component
+	doc      *Document
+	kinds    map[*syntax.Node]*Object
+	dialects map[*syntax.Node]schema.Dialect // of the schemas that stand on their own
+	places   map[*syntax.Node]string         // pointers to where what other files define now is
+	taken    map[string]bool                 // section/name
+	added    map[string][]*syntax.Node       // components by section
+	within   map[*syntax.Node]bool           // what is being written in place
+	order    []string                        // sections in the order of their first component
 }
 
 // root rewrites the document and adds the components that it needed.
@@ -80,14 +95,20 @@ func (b *bundler) root() *syntax.Node {
 	at := -1
 	for _, item := range root.Items {
 		name := item.KeyName()
-		if name == "components" {
+		switch name {
+		case "components":
 			at = len(items)
+			sections := make([]*syntax.Node, len(item.Items))
+			for i, section := range item.Items {
+				sections[i] = b.entries(section)
+			}
+			item = b.same(item, sections)
+		case "servers", "channels", "operations":
+			item = b.entries(item)
+		default:
+			item = b.rewrite(item)
 		}
-		if name == "servers" || name == "channels" || name == "operations" {
-			items = append(items, b.entries(item))
-			continue
-		}
-		items = append(items, b.rewrite(item))
+		items = append(items, item)
 	}
 	if len(b.order) == 0 {
 		return b.same(root, items)
@@ -127,10 +148,19 @@ func indexOfKey(items []*syntax.Node, key string) int {
 func (b *bundler) entries(n *syntax.Node) *syntax.Node {
 	items := make([]*syntax.Node, len(n.Items))
 	for i, entry := range n.Items {
-		to := b.doc.Resolve(entry)
-		if IsRef(entry) && to != nil && to.File != b.doc.Root.File {
-			items[i] = syntax.WithKey(b.rewrite(to), entry.Key)
-		} else {
+		items[i] = nil
+		if IsRef(entry) {
+			for to := b.doc.Target(entry); to != nil; to = b.doc.Target(to) {
+				if b.places[to] == entry.Pointer() {
+					items[i] = syntax.WithKey(b.content(to), entry.Key)
+					break
+				}
+				if !IsRef(to) {
+					break
+				}
+			}
+		}
+		if items[i] == nil {
 			items[i] = b.rewrite(entry)
 		}
 	}
@@ -157,10 +187,10 @@ func (b *bundler) rewrite(n *syntax.Node) *syntax.Node {
 			if to == nil || to.File == main && n.File == main {
 				return n
 			}
-			text := ""
+			at := ""
 			if to.File == main {
-				text = "#" + to.Pointer()
-			} else if text = b.place(to, n); text == "" {
+				at = to.Pointer()
+			} else if at = b.place(to, n); at == "" {
 				if b.within[to] {
 					return n // a circle that nothing can hold
 				}
@@ -168,7 +198,7 @@ func (b *bundler) rewrite(n *syntax.Node) *syntax.Node {
 				defer delete(b.within, to)
 				return syntax.WithKey(b.rewrite(to), n.Key)
 			}
-			return b.pointing(n, ref, text)
+			return b.pointing(n, ref, (&url.URL{Fragment: at}).String())
 		}
 	}
 	if len(n.Items) == 0 {
@@ -181,7 +211,8 @@ func (b *bundler) rewrite(n *syntax.Node) *syntax.Node {
 	return b.same(n, items)
 }
 
-// pointing is a reference with another text.
+// pointing is a reference with another text. Later drafts of JSON Schema have
+// more beside it.
 func (b *bundler) pointing(n, ref *syntax.Node, text string) *syntax.Node {
 	if n == ref {
 		return syntax.WithKey(syntax.SyntheticString(n, text), n.Key)
@@ -189,10 +220,22 @@ func (b *bundler) pointing(n, ref *syntax.Node, text string) *syntax.Node {
 	items := make([]*syntax.Node, len(n.Items))
 	for i, item := range n.Items {
 		if item == ref {
-			item = syntax.WithKey(syntax.SyntheticString(ref, text), ref.Key)
+			items[i] = syntax.WithKey(syntax.SyntheticString(ref, text), ref.Key)
+		} else {
+			items[i] = b.rewrite(item)
 		}
-		items[i] = item
 	}
+	return syntax.Synthetic(n, syntax.Mapping, items)
+}
+
+// content is what another file defines, as it is written in the bundle. A
+// schema loses its $id: references in it are about the bundle now.
+func (b *bundler) content(to *syntax.Node) *syntax.Node {
+	n := b.rewrite(to)
+	if b.section(to) != "schemas" || !strings.Contains(to.Get("$id").Str(), ":") {
+		return n
+	}
+	items := slices.DeleteFunc(slices.Clone(n.Items), func(item *syntax.Node) bool { return item.KeyName() == "$id" })
 	return syntax.Synthetic(n, syntax.Mapping, items)
 }
 
@@ -209,15 +252,56 @@ func (b *bundler) place(to, ref *syntax.Node) string {
 		return ""
 	}
 	name := b.name(section, to, refText(ref).Value)
-	b.places[to] = "#/components/" + section + "/" + syntax.EscapePointer(name)
+	format := b.wrapper(to)
+	b.places[to] = "/components/" + section + "/" + syntax.EscapePointer(name)
+	if format != "" {
+		b.places[to] += "/schema"
+	}
 	if _, ok := b.added[section]; !ok {
 		b.order = append(b.order, section)
 	}
 	i := len(b.added[section])
 	b.added[section] = append(b.added[section], nil)
-	entry := b.rewrite(to)
+	entry := b.content(to)
+	if format != "" {
+		entry = syntax.Synthetic(nil, syntax.Mapping, []*syntax.Node{
+			syntax.NewEntry("schemaFormat", syntax.NewScalar(syntax.String, format)), syntax.NewEntry("schema", entry)})
+	}
 	b.added[section][i] = syntax.NewEntry(name, entry)
 	return b.places[to]
+}
+
+// wrapper is the schemaFormat that a schema needs among the components, where
+// it is not in the document's own dialect; "" for what needs none.
+func (b *bundler) wrapper(to *syntax.Node) string {
+	if b.kinds[to] != nil {
+		return ""
+	}
+	switch b.dialect(to) {
+	case schema.Draft4:
+		return "application/schema+json;version=draft-04"
+	case schema.Draft6:
+		return "application/schema+json;version=draft-06"
+	case schema.Draft7:
+		return "application/schema+json;version=draft-07"
+	case schema.Draft2019:
+		return "application/schema+json;version=2019-09"
+	case schema.Draft2020:
+		return "application/schema+json;version=2020-12"
+	case schema.OpenAPI30:
+		return "application/vnd.oai.openapi;version=3.0.0"
+	}
+	return ""
+}
+
+// dialect is that of a schema: its own, or of the schema that it is part of.
+func (b *bundler) dialect(n *syntax.Node) schema.Dialect {
+	for at := n; at != nil; at = at.Parent {
+		if d, ok := b.dialects[at]; ok {
+			return d
+		}
+	}
+	return schema.AsyncAPI
 }
 
 // name makes a name for a component that is free in its section.
@@ -250,11 +334,16 @@ func (b *bundler) section(n *syntax.Node) string {
 	kind := b.kinds[n]
 	if kind == nil && IsRef(n) {
 		if to := b.doc.Resolve(n); to != nil {
-			kind = b.kinds[to]
+			return b.section(to)
 		}
 	}
 	switch kind {
-	case Schema, MultiFormat:
+	case nil: // schemas alone are not objects of their own
+		if d := b.dialect(n); !d.IsJSONSchema() {
+			return ""
+		}
+		return "schemas"
+	case MultiFormat:
 		return "schemas"
 	case Server:
 		return "servers"

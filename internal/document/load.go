@@ -73,6 +73,7 @@ type Document struct {
 	late    func(diag.Diagnostic) // of Load: findings in files that references name
 	targets map[*syntax.Node]target
 	chains  map[*syntax.Node]int // see chainLength
+	hints   int                  // keys that near misses have been looked for among
 	visits  []Visit
 	schemas []SchemaVisit
 	byKind  map[*Object][]*syntax.Node
@@ -149,7 +150,7 @@ func Load(ctx context.Context, name string, o Options) (*Document, []diag.Diagno
 
 func (d *Document) walk(root *syntax.Node, o *Object, report func(diag.Diagnostic)) {
 	w := &Walk{doc: d, minor: d.Version.Minor, dialect: schema.AsyncAPI, report: report,
-		kinds: make(map[*syntax.Node]*Object)}
+		kinds: make(map[*syntax.Node]*Object), wants: make(map[*syntax.Node]*Object)}
 	w.run(root, o)
 }
 

@@ -193,16 +193,16 @@ func (d *Document) find(ref *syntax.Node) target {
 // new place, and the written one after it.
 func (d *Document) lookup(f *file, pointer string) (*syntax.Node, string) {
 	if f.root == d.Written && d.Root != d.Written {
-		if n, _ := descend(d.Root, pointer); n != nil {
+		if n, _ := d.descend(d.Root, pointer); n != nil {
 			return n, ""
 		}
 	}
-	return descend(f.root, pointer)
+	return d.descend(f.root, pointer)
 }
 
 // descend follows a pointer and, where it ends early, says at which step and
 // what is near.
-func descend(n *syntax.Node, pointer string) (*syntax.Node, string) {
+func (d *Document) descend(n *syntax.Node, pointer string) (*syntax.Node, string) {
 	if pointer == "" {
 		return n, ""
 	}
@@ -210,36 +210,49 @@ func descend(n *syntax.Node, pointer string) (*syntax.Node, string) {
 		token = unescape(token)
 		next := n.Step(token)
 		if next == nil {
-			return nil, noStep(n, token)
+			return nil, d.noStep(n, token)
 		}
 		n = next
 	}
 	return n, ""
 }
 
-func noStep(n *syntax.Node, token string) string {
+func (d *Document) noStep(n *syntax.Node, token string) string {
 	where := "the document"
 	if p := n.Pointer(); p != "" {
 		where = "#" + p
 	}
 	switch n.Kind {
 	case syntax.Mapping:
-		keys := make([]string, 0, len(n.Items))
-		for _, item := range n.Items {
-			keys = append(keys, item.Key.Value)
-		}
-		if near, ok := diag.Nearest(token, keys); ok {
-			return fmt.Sprintf("%s has no %q; did you mean %q?", where, token, near)
-		}
-		if len(keys) > 0 && len(keys) <= 6 {
-			return fmt.Sprintf("%s has no %q, only %s", where, token, strings.Join(keys, ", "))
-		}
-		return fmt.Sprintf("%s has no %q; define it there or correct the reference", where, token)
+		return fmt.Sprintf("%s has no %q%s", where, token, d.hint(n, token))
 	case syntax.Sequence:
 		return fmt.Sprintf("%s is a list of %d, which has no entry %q", where, len(n.Items), token)
 	}
 	return fmt.Sprintf("%s is %s, which has nothing below it", where, n.Kind)
 }
+
+// hint says what a key that a mapping has not may stand for. Only Load asks
+// for hints: later, nobody reads them.
+func (d *Document) hint(n *syntax.Node, token string) string {
+	if d.late != nil && d.hints+len(n.Items) <= maxHints {
+		d.hints += len(n.Items)
+		keys := make([]string, 0, len(n.Items))
+		for _, item := range n.Items {
+			keys = append(keys, item.Key.Value)
+		}
+		if near, ok := diag.Nearest(token, keys); ok {
+			return fmt.Sprintf("; did you mean %q?", near)
+		}
+		if len(keys) > 0 && len(keys) <= 6 {
+			return ", only " + strings.Join(keys, ", ")
+		}
+	}
+	return "; define it there or correct the reference"
+}
+
+// maxHints bounds the keys that near misses are looked for among, since each
+// of many references may miss among many keys.
+const maxHints = 1_000_000
 
 func unescape(token string) string {
 	if !strings.Contains(token, "~") {

@@ -38,6 +38,7 @@ type Walk struct {
 	dialect schema.Dialect
 	report  func(diag.Diagnostic) // nil: say nothing
 	kinds   map[*syntax.Node]*Object
+	wants   map[*syntax.Node]*Object // what a Reference Object has to lead to
 	queue   []pending
 }
 
@@ -722,7 +723,7 @@ func (w *Walk) reference(n *syntax.Node, want *Object, d schema.Dialect) {
 		w.typeFault(ref, "a string such as '#/components/…'")
 		return
 	}
-	w.kinds[n] = referenceObject
+	w.kinds[n], w.wants[n] = referenceObject, want
 	w.queue = append(w.queue, pending{ref: n, want: want, dialect: d})
 	for _, item := range n.Items {
 		if item != ref && !isExtension(item.Key.Value) {
@@ -742,12 +743,12 @@ func (w *Walk) follow(p pending) {
 	}
 	kind, seen := w.kinds[target]
 	switch {
-	case seen && kind == referenceObject, seen && kind == p.want:
+	case seen && kind == referenceObject && w.wants[target].Name == p.want.Name, seen && kind == p.want:
 	case seen && p.want == Schema && kind == MultiFormat:
 	case seen && (kind.Name != p.want.Name || kind.Name == ""):
-		at := p.ref
-		if ref := p.ref.Get("$ref"); ref != nil {
-			at = ref
+		at := refText(p.ref)
+		if kind == referenceObject {
+			kind = w.wants[target]
 		}
 		w.finding(diag.Diagnostic{Rule: RuleRefKind, Severity: diag.Error, Span: at.Span(), Pointer: at.Pointer(),
 			Message: fmt.Sprintf("%q leads to %s, but %s has to be here", at.Str(), withArticle(kind.Name), withArticle(p.want.Name)),
