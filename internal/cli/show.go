@@ -19,6 +19,7 @@ type (
 		Document   string          `json:"document"`
 		AsyncAPI   string          `json:"asyncapi"`
 		EventTypes []eventJSON     `json:"eventTypes"`
+		Servers    []serverJSON    `json:"servers"`
 		Channels   []channelJSON   `json:"channels"`
 		Operations []operationJSON `json:"operations"`
 	}
@@ -54,6 +55,14 @@ type (
 		Defaults   string `json:"defaults"`
 		Formats    string `json:"formats"`
 		Stated     bool   `json:"stated"`
+		// StatedAt says where each key that is no default was stated.
+		StatedAt map[string]placeJSON `json:"statedAt"`
+	}
+	serverJSON struct {
+		Name     string    `json:"name"`
+		Host     string    `json:"host"`
+		Protocol string    `json:"protocol"`
+		At       placeJSON `json:"at"`
 	}
 	channelJSON struct {
 		Name      string    `json:"name"`
@@ -90,8 +99,17 @@ func either(is bool, yes, no string) string {
 	return no
 }
 
+// policyKeys are the keys of x-compatibility.
+var policyKeys = []string{"mode", "dispatch", "producers", "readers", "enums", "defaults", "formats"}
+
 func policyOf(c contract.Compatibility) policyJSON {
-	return policyJSON{Mode: c.Mode, Transitive: c.Transitive, Stated: c.IsStated(),
+	stated := map[string]placeJSON{}
+	for _, key := range policyKeys {
+		if n := c.Stated(key); n != nil {
+			stated[key] = placeOf(n.KeySpan())
+		}
+	}
+	return policyJSON{StatedAt: stated, Mode: c.Mode, Transitive: c.Transitive, Stated: c.IsStated(),
 		Dispatch: either(c.DispatchStrict, "strict", "ignore"), Producers: either(c.ProducersOpen, "open", "declared"),
 		Readers: either(c.ReadersTolerant, "tolerant", "strict"), Enums: either(c.EnumsOpen, "open", "closed"),
 		Defaults: either(c.DefaultsApplied, "applied", "annotate"), Formats: either(c.FormatsAnnotate, "annotate", "assert")}
@@ -104,17 +122,22 @@ func (p policyJSON) String() string {
 	} else if p.Transitive {
 		mode += "-transitive"
 	}
-	s := fmt.Sprintf("%s; dispatch %s, producers %s, readers %s, enums %s, defaults %s, formats %s",
-		mode, p.Dispatch, p.Producers, p.Readers, p.Enums, p.Defaults, p.Formats)
-	if !p.Stated {
-		s += " (nothing stated: the defaults)"
+	values := map[string]string{"mode": mode, "dispatch": p.Dispatch, "producers": p.Producers, "readers": p.Readers,
+		"enums": p.Enums, "defaults": p.Defaults, "formats": p.Formats}
+	lines := make([]string, len(policyKeys))
+	for i, key := range policyKeys {
+		at := "default"
+		if place, ok := p.StatedAt[key]; ok {
+			at = place.String()
+		}
+		lines[i] = fmt.Sprintf("%-9s  %-9s  %s", key, values[key], at)
 	}
-	return s
+	return strings.Join(lines, "\n")
 }
 
 func describeContract(c *contract.Contract) contractJSON {
 	out := contractJSON{Title: c.Title, Version: c.Version, AsyncAPI: c.Document().Version.Text,
-		EventTypes: []eventJSON{}, Channels: []channelJSON{}, Operations: []operationJSON{}}
+		EventTypes: []eventJSON{}, Servers: []serverJSON{}, Channels: []channelJSON{}, Operations: []operationJSON{}}
 	if root := c.Document().Written; root != nil {
 		out.Document = root.File.Name
 	}
@@ -132,6 +155,9 @@ func describeContract(c *contract.Contract) contractJSON {
 			}
 			out.EventTypes = append(out.EventTypes, e)
 		}
+	}
+	for _, server := range c.Servers {
+		out.Servers = append(out.Servers, serverJSON{server.Name, server.Host + server.Pathname, server.Protocol, placeOf(server.Span())})
 	}
 	for _, ch := range c.Channels {
 		j := channelJSON{Name: ch.Name, Address: ch.Address, Protocols: ch.Protocols(), Servers: []string{}, Delivery: channelPromises(ch.Delivery), At: placeOf(ch.Span())}
@@ -172,13 +198,31 @@ func channelPromises(d *contract.Delivery) []string {
 		p.add("guarantee %s", d.Guarantee)
 	}
 	if x := d.Durability; x != nil {
-		p.add("durability %d replicas, acknowledged by %s", x.Replicas, x.AckedBy)
+		var parts []string
+		if x.Replicas > 0 {
+			parts = append(parts, count(x.Replicas, "replica"))
+		}
+		if x.AckedBy != "" {
+			parts = append(parts, "acknowledged by "+x.AckedBy)
+		}
+		p.add("durability %s", strings.Join(parts, ", "))
 	}
 	if x := d.Ordering; x != nil {
 		p.add("ordering %s", strings.TrimSpace(x.Scope+" "+x.Key))
 	}
 	if x := d.Dedupe; x != nil {
-		p.add("dedupe by %s for %s at the %s", strings.Join(x.By, "+"), duration(x.Window), x.Where)
+		by := x.By
+		if len(by) == 0 {
+			by = []string{"source", "id"}
+		}
+		text := "dedupe by " + strings.Join(by, "+")
+		if x.Window > 0 {
+			text += " for " + duration(x.Window)
+		}
+		if x.Where != "" {
+			text += ", where: " + x.Where
+		}
+		p.add("%s", text)
 	}
 	if x := d.Retention; x != nil {
 		text := "retention " + x.Policy
@@ -198,6 +242,9 @@ func channelPromises(d *contract.Delivery) []string {
 		text := "bootstrap " + x.Mode
 		if x.Channel != nil {
 			text += " through " + x.Channel.Name
+		}
+		if x.Overlap > 0 {
+			text += ", overlapping " + duration(x.Overlap)
 		}
 		p.add("%s", text)
 	}
@@ -222,7 +269,20 @@ func operationPromises(d *contract.OperationDelivery) []string {
 		p.add("%d in flight", d.MaxInFlight)
 	}
 	if x := d.Retry; x != nil {
-		p.add("%d attempts, %s from %s to %s", x.MaxAttempts, x.Strategy, duration(x.Delay), duration(x.MaxDelay))
+		text := "retried"
+		if x.MaxAttempts > 0 {
+			text = count(x.MaxAttempts, "attempt")
+		}
+		if x.Strategy != "" {
+			text += ", " + x.Strategy
+		}
+		if x.Delay > 0 {
+			text += " from " + duration(x.Delay)
+		}
+		if x.MaxDelay > 0 {
+			text += " to " + duration(x.MaxDelay)
+		}
+		p.add("%s", text)
 	}
 	if x := d.DeadLetter; x != nil && x.Channel != nil {
 		p.add("dead letters to %s", x.Channel.Name)
@@ -244,25 +304,26 @@ func operationPromises(d *contract.OperationDelivery) []string {
 
 // showContracts prints contracts as read.
 func (a *app) showContracts(reviews []*review) error {
-	all := make([]contractJSON, len(reviews))
-	for i, r := range reviews {
-		all[i] = describeContract(r.contract)
+	all := []contractJSON{}
+	for _, r := range reviews {
+		if r.contract != nil {
+			all = append(all, describeContract(r.contract))
+		}
 	}
-	switch a.format {
-	case "json":
+	if a.format == "json" {
 		return writeJSON(a.env.Stdout, struct {
 			Contracts []contractJSON `json:"contracts"`
 		}{all})
-	case "text":
-		for i, c := range all {
-			if i > 0 {
-				fmt.Fprintln(a.env.Stdout)
-			}
-			writeContract(a.env.Stdout, c)
-		}
-		return nil
 	}
-	return fmt.Errorf("--show contract prints text or json, not %s", a.format)
+	var b strings.Builder
+	for i, c := range all {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		writeContract(&b, c)
+	}
+	_, err := io.WriteString(a.env.Stdout, b.String())
+	return err
 }
 
 func writeContract(w io.Writer, c contractJSON) {
@@ -297,26 +358,41 @@ func writeContract(w io.Writer, c contractJSON) {
 		}
 		policies[policy] = append(policies[policy], e.Type)
 	}
+	if len(c.Servers) > 0 {
+		fmt.Fprintf(w, "\nservers\n")
+	}
+	for _, server := range c.Servers {
+		fmt.Fprintf(w, "  %s  %s at %s  %s\n", v(server.Name), v(server.Protocol), v(server.Host), server.At)
+	}
 	fmt.Fprintf(w, "\nchannels\n")
 	for _, ch := range c.Channels {
-		fmt.Fprintf(w, "  %s  %s  %s\n", v(ch.Name), v(either(ch.Address == "", "(address known at run time)", ch.Address)), v(strings.Join(ch.Protocols, ", ")))
+		on := either(len(ch.Protocols) == 0, "no protocol stated", strings.Join(ch.Protocols, ", "))
+		if len(ch.Servers) > 0 {
+			on += " (" + strings.Join(ch.Servers, ", ") + ")"
+		}
+		fmt.Fprintf(w, "  %s  %s\n", v(ch.Name), ch.At)
+		fmt.Fprintf(w, "    address %s on %s\n", v(either(ch.Address == "", "known at run time", ch.Address)), v(on))
 		for _, p := range ch.Delivery {
 			fmt.Fprintf(w, "    %s\n", v(p))
 		}
 	}
 	fmt.Fprintf(w, "\noperations\n")
 	for _, op := range c.Operations {
-		fmt.Fprintf(w, "  %s  %s on %s: %s\n", v(op.Name), op.Action, v(op.Channel), v(strings.Join(op.Messages, ", ")))
+		fmt.Fprintf(w, "  %s  %s\n", v(op.Name), op.At)
+		fmt.Fprintf(w, "    %s on %s: %s\n", either(op.Action == "", "no action", op.Action), v(op.Channel), v(strings.Join(op.Messages, ", ")))
 		for _, p := range op.Delivery {
 			fmt.Fprintf(w, "    %s\n", v(p))
 		}
 	}
 	fmt.Fprintf(w, "\ncompatibility\n")
 	for _, policy := range order {
-		if len(order) == 1 {
-			fmt.Fprintf(w, "  %s\n", policy)
-		} else {
-			fmt.Fprintf(w, "  %s: %s\n", v(strings.Join(policies[policy], ", ")), policy)
+		margin := "  "
+		if len(order) > 1 {
+			fmt.Fprintf(w, "  %s\n", v(strings.Join(policies[policy], ", ")))
+			margin = "    "
+		}
+		for line := range strings.SplitSeq(policy, "\n") {
+			fmt.Fprintf(w, "%s%s\n", margin, line)
 		}
 	}
 }

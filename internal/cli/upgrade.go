@@ -1,100 +1,138 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/treaty-events/treaty/internal/config"
 	"github.com/treaty-events/treaty/internal/document"
 	"github.com/treaty-events/treaty/internal/syntax"
 )
 
 func upgradeCommand(a *app) *cobra.Command {
-	var output string
+	var out output
 	var inPlace bool
 	cmd := &cobra.Command{
-		Use: "upgrade PATH", Short: "Bring a document to AsyncAPI 3.1",
+		Use: "upgrade [PATH]", Short: "Bring a document to AsyncAPI 3.1",
 		Long: `Bring a document of AsyncAPI 2.0 to 2.6, or 3.0, to 3.1. Comments are kept where
 their lines survive. What cannot be carried over exactly is said on the standard error.`,
 		Example: `  treaty upgrade asyncapi.yaml > asyncapi3.yaml
   treaty upgrade asyncapi.yaml --in-place`,
-		Args: onePath("upgrade"),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if inPlace && output != "" {
-				return fmt.Errorf("--in-place and --output exclude each other; take one")
+			if err := out.check(); err != nil {
+				return err
 			}
-			doc, err := a.oneDocument(cmd, args[0])
+			if inPlace && out.path != "" {
+				return errors.New("--in-place and --output exclude each other; take one")
+			}
+			s, doc, err := a.readWhole(cmd.Context(), args, nil)
 			if err != nil {
 				return err
 			}
-			root := document.Upgraded(doc)
+			if inPlace {
+				if s.text != nil {
+					return errors.New("--in-place cannot write to the standard input; name a file")
+				}
+				out.path = s.path
+			}
+			if inPlace && out.format == "" && document.IsCurrent(doc) {
+				fmt.Fprintf(a.env.Stderr, "%s is AsyncAPI %s already\n", a.shownSource(s), doc.Version.Text)
+				return nil
+			}
 			for _, note := range doc.Notes {
 				fmt.Fprintf(a.env.Stderr, "%s: %s\n", note.Span, note.Message)
 			}
-			text, err := syntax.Emit(root, syntax.FormatOf(doc.Name, doc.Written.File.Text), syntax.EmitOptions{})
-			if err != nil {
-				return fmt.Errorf("cannot write %s as 3.1: %w", args[0], err)
-			}
-			if inPlace {
-				output = args[0]
-			}
-			return a.write(output, text)
+			return a.write(out, doc, document.Upgraded(doc))
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "", "the file to write (default: the standard output)")
 	cmd.Flags().BoolVar(&inPlace, "in-place", false, "write to the file itself")
+	out.addFlags(cmd)
 	a.addReading(cmd)
 	return cmd
 }
 
-func onePath(name string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return fmt.Errorf("%s takes one document; name its file, or - for the standard input", name)
-		}
-		return nil
+// readWhole reads the one document that a rewriting command works on. One that
+// could not be read whole is refused, since what was not read would be lost;
+// besides are further rules whose findings are in the way.
+func (a *app) readWhole(ctx context.Context, args []string, besides []string) (source, *document.Document, error) {
+	if err := a.loadConfig(); err != nil {
+		return source{}, nil, err
 	}
+	s, err := a.onlyDocument(args)
+	if err != nil {
+		return s, nil, err
+	}
+	doc, err := a.readSource(ctx, s, besides)
+	return s, doc, err
 }
 
-// oneDocument reads the one document that a rewriting command works on. One
-// that has errors in its reading is refused, since rewriting would lose what
-// could not be read.
-func (a *app) oneDocument(cmd *cobra.Command, path string) (*document.Document, error) {
-	if err := a.loadConfig(); err != nil {
-		return nil, err
-	}
-	sources, err := a.documents([]string{path})
+func (a *app) readSource(ctx context.Context, s source, besides []string) (*document.Document, error) {
+	c, found, err := a.load(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if len(sources) != 1 {
-		return nil, fmt.Errorf("%s is %d documents; name one", path, len(sources))
-	}
-	c, found, err := a.load(cmd.Context(), sources[0])
-	if err != nil {
-		return nil, err
-	}
+	inTheWay := append([]string{syntax.RuleSyntax, syntax.RuleDuplicateKey, syntax.RuleEncoding, syntax.RuleMultiple, syntax.RuleLimit, document.RuleVersion}, besides...)
 	for _, d := range found {
-		switch d.Rule {
-		case syntax.RuleSyntax, syntax.RuleDuplicateKey, syntax.RuleEncoding, syntax.RuleMultiple, syntax.RuleLimit, document.RuleVersion, document.RuleRefUnresolved, document.RuleRefRefused, document.RuleRefCycle:
-			return nil, fmt.Errorf("%s cannot be rewritten before it can be read whole:\n%s: %s\ntreaty check shows all that is wrong with it", path, d.Span, d.Message)
+		if slices.Contains(inTheWay, d.Rule) {
+			return nil, fmt.Errorf("%s cannot be rewritten before it can be read whole:\n%s: %s\ntreaty check shows all that is wrong with it", a.shownSource(s), d.Span, d.Message)
 		}
 	}
 	return c.Document(), nil
 }
 
-// write puts text where -o says, else on the standard output.
-func (a *app) write(output string, text []byte) error {
-	if output == "" || output == "-" {
+// output says where a rewritten document goes, and in which format.
+type output struct{ path, format string }
+
+func (o *output) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&o.path, "output", "o", "", "the file to write (default: the standard output)")
+	cmd.Flags().StringVar(&o.format, "format", "", "yaml or json (default: by the name of the output, else that of the document)")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"yaml", "json"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (o *output) check() error {
+	if o.format != "" && o.format != "yaml" && o.format != "json" {
+		return fmt.Errorf("--format %q is not known; %s", o.format, config.Hint(o.format, []string{"yaml", "json"}))
+	}
+	return nil
+}
+
+// write writes a tree made from a document.
+func (a *app) write(o output, doc *document.Document, root *syntax.Node) error {
+	name := doc.Name
+	if o.path != "" && o.path != "-" {
+		name = o.path
+	}
+	written := doc.Written.File.Text
+	format := syntax.FormatOf(name, written)
+	switch o.format {
+	case "yaml":
+		format = syntax.YAML
+	case "json":
+		format = syntax.JSON
+	}
+	text := []byte(written)
+	if root != doc.Written || format != syntax.FormatOf(doc.Name, written) {
+		var err error
+		if text, err = syntax.Emit(root, format, syntax.EmitOptions{}); err != nil {
+			return fmt.Errorf("cannot write %s anew: %w", doc.Written.File.Name, err)
+		}
+		if format == syntax.YAML && strings.Contains(written, "\r\n") {
+			text = []byte(strings.ReplaceAll(string(text), "\n", "\r\n"))
+		}
+	}
+	if o.path == "" || o.path == "-" {
 		_, err := a.env.Stdout.Write(text)
 		return err
 	}
-	if !filepath.IsAbs(output) {
-		output = filepath.Join(a.env.Dir, output)
-	}
-	if err := replaceFile(output, string(text)); err != nil {
-		return fmt.Errorf("cannot write %s: %w", a.shown(output), err)
+	path := a.absolute(o.path)
+	if err := replaceFile(path, string(text)); err != nil {
+		return fmt.Errorf("cannot write %s: %w", a.shown(path), cause(err))
 	}
 	return nil
 }
