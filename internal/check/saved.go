@@ -71,11 +71,11 @@ func (e *eventCheck) parse(f *diag.File) []*syntax.Node {
 		return lines
 	}
 	e.found = append(e.found, found...)
-	switch n.Kind {
-	case syntax.Sequence:
-		return n.Items
-	case syntax.Invalid:
+	switch {
+	case len(found) > 0: // the rest of the event is missing, and would be missed
 		return nil
+	case n.Kind == syntax.Sequence:
+		return n.Items
 	}
 	return []*syntax.Node{n}
 }
@@ -280,7 +280,7 @@ func (e *eventCheck) data(c *contract.Contract, m *contract.Message, n *syntax.N
 	data, encoded := n.Get("data"), n.Get("data_base64")
 	switch {
 	case m.Envelope.PayloadIsEnvelope:
-		e.problems(s.Validate(withoutNulls(n)), nil)
+		e.whole(s.Validate(withoutNulls(n)))
 	case data != nil && !isJSON(n.Get("datacontenttype")):
 		e.unchecked(n, m, "its datacontenttype "+n.Get("datacontenttype").Value+" is not JSON")
 	case data != nil:
@@ -309,6 +309,17 @@ func (e *eventCheck) problems(ps []schema.Problem, encoded *syntax.Node) {
 			}
 		}
 		e.report(eventData, span, node, []diag.Related{{Span: p.Schema, Message: "what the contract demands"}}, "%s%s", prefix, p.Message)
+	}
+}
+
+// whole reports what a schema of a whole event says of one.
+func (e *eventCheck) whole(ps []schema.Problem) {
+	for _, p := range ps {
+		rule := eventEnvelope
+		if p.Instance == "/data" || strings.HasPrefix(p.Instance, "/data/") {
+			rule = eventData
+		}
+		e.report(rule, p.Span(), p.Node, []diag.Related{{Span: p.Schema, Message: "what the contract demands"}}, "%s", p.Message)
 	}
 }
 

@@ -118,7 +118,7 @@ func policyOf(c contract.Compatibility) policyJSON {
 func (p policyJSON) String() string {
 	mode := p.Mode
 	if mode == "" {
-		mode = "by the laws of direction"
+		mode = "unstated"
 	} else if p.Transitive {
 		mode += "-transitive"
 	}
