@@ -130,7 +130,7 @@ func (p policyJSON) String() string {
 		if place, ok := p.StatedAt[key]; ok {
 			at = place.String()
 		}
-		lines[i] = fmt.Sprintf("%-9s  %-9s  %s", key, values[key], at)
+		lines[i] = fmt.Sprintf("%-9s  %-15s  %s", key, values[key], at)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/internal/config"
 	"github.com/treaty-events/treaty/internal/document"
 	"github.com/treaty-events/treaty/internal/syntax"
@@ -47,6 +48,9 @@ their lines survive. What cannot be carried over exactly is said on the standard
 			}
 			for _, note := range doc.Notes {
 				fmt.Fprintf(a.env.Stderr, "%s: %s\n", note.Span, note.Message)
+			}
+			if doc.Version.Major == 3 && !document.IsCurrent(doc) {
+				return a.raiseVersion(out, doc)
 			}
 			return a.write(out, doc, document.Upgraded(doc))
 		},
@@ -104,18 +108,8 @@ func (o *output) check() error {
 
 // write writes a tree made from a document.
 func (a *app) write(o output, doc *document.Document, root *syntax.Node) error {
-	name := doc.Name
-	if o.path != "" && o.path != "-" {
-		name = o.path
-	}
 	written := doc.Written.File.Text
-	format := syntax.FormatOf(name, written)
-	switch o.format {
-	case "yaml":
-		format = syntax.YAML
-	case "json":
-		format = syntax.JSON
-	}
+	format := o.formatOf(doc)
 	text := []byte(written)
 	if root != doc.Written || format != syntax.FormatOf(doc.Name, written) {
 		var err error
@@ -126,6 +120,38 @@ func (a *app) write(o output, doc *document.Document, root *syntax.Node) error {
 			text = []byte(strings.ReplaceAll(string(text), "\n", "\r\n"))
 		}
 	}
+	return a.writeText(o, text)
+}
+
+// raiseVersion writes a document of 3.0 as one of 3.1, which only adds: where
+// the format stays, nothing but the version changes.
+func (a *app) raiseVersion(o output, doc *document.Document) error {
+	written := doc.Written.File.Text
+	if o.formatOf(doc) != syntax.FormatOf(doc.Name, written) {
+		return a.write(o, doc, document.Upgraded(doc))
+	}
+	changed, err := diag.Apply([]diag.Edit{syntax.SetValue(doc.Written.Get("asyncapi"), document.UpgradedTo)})
+	if err != nil {
+		return err
+	}
+	return a.writeText(o, []byte(changed[doc.Written.File]))
+}
+
+// formatOf is the format in which a document is written.
+func (o *output) formatOf(doc *document.Document) syntax.Format {
+	switch {
+	case o.format == "yaml":
+		return syntax.YAML
+	case o.format == "json":
+		return syntax.JSON
+	case o.path != "" && o.path != "-":
+		return syntax.FormatOf(o.path, doc.Written.File.Text)
+	}
+	return syntax.FormatOf(doc.Name, doc.Written.File.Text)
+}
+
+// writeText writes a document where -o says.
+func (a *app) writeText(o output, text []byte) error {
 	if o.path == "" || o.path == "-" {
 		_, err := a.env.Stdout.Write(text)
 		return err
