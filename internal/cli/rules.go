@@ -118,10 +118,11 @@ func explainCommand(a *app) *cobra.Command {
 				j.Reason, j.Fails, j.Findings, j.Passes = r.Reason, fails, finds, passes
 				return writeJSON(a.env.Stdout, j)
 			}
-			w := a.env.Stdout
-			fmt.Fprintf(w, "%s: %s\n%s, %s, since %s\n\n%s\n", r.ID, r.Title, r.Severity, r.Family, r.Since, wrap(r.Reason, 80))
-			fmt.Fprintf(w, "\nFails:\n\n%s\nFinds:\n\n%s\nPasses:\n\n%s", indent(fails), indent(finds), indent(passes))
-			return nil
+			var b strings.Builder
+			fmt.Fprintf(&b, "%s: %s\n%s, %s, since %s\n\n%s\n", r.ID, r.Title, r.Severity, r.Family, r.Since, wrap(r.Reason, 80))
+			fmt.Fprintf(&b, "\nFails:\n\n%s\nFinds:\n\n%s\nPasses:\n\n%s", indent(fails), indent(finds), indent(passes))
+			_, err := io.WriteString(a.env.Stdout, b.String())
+			return err
 		},
 	}
 	a.addFormat(cmd, "text", "json")
