@@ -55,9 +55,9 @@ was, 2 where treaty could not run.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.check(cmd.Context(), args, flags) },
 	}
 	cmd.Flags().BoolVar(&flags.fix, "fix", false, "mend what has one right answer, keeping comments, order and quoting")
-	cmd.Flags().StringArrayVar(&flags.events, "event", nil, "hold a saved event, a batch or a file of JSON lines against the contract (- for the standard input)")
-	cmd.Flags().StringVar(&flags.show, "show", "", "contract: print the contract as read, instead of findings")
-	cmd.Flags().StringVar(&a.failOn, "fail-on", "", "the severity from which findings fail: error, warning, info (default error)")
+	cmd.Flags().StringArrayVar(&flags.events, "event", nil, "hold the events of a `FILE` against the contract: one, a batch or JSON lines (- for the standard input)")
+	cmd.Flags().StringVar(&flags.show, "show", "", "print the `contract` as read, instead of findings")
+	cmd.Flags().StringVar(&a.failOn, "fail-on", "", "the `SEVERITY` from which findings fail: error, warning, info (default error)")
 	_ = cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"error", "warning", "info"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("show", cobra.FixedCompletions([]string{"contract"}, cobra.ShellCompDirectiveNoFileComp))
 	a.addReading(cmd)

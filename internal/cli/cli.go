@@ -150,13 +150,10 @@ func execute(ctx context.Context, env Env) (err error) {
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			var names []string
-			for _, c := range cmd.Commands() {
-				names = append(names, c.Name())
-			}
-			return fmt.Errorf("there is no command %q; %s (treaty -h lists them)", args[0], config.Hint(args[0], names))
+			return noCommand(cmd, args[0])
 		},
 	}
+	root.SetHelpCommand(helpCommand(root))
 	root.Version = version()
 	root.SetVersionTemplate("treaty {{.Version}}\n")
 	root.SetArgs(env.Args)
@@ -167,13 +164,37 @@ func execute(ctx context.Context, env Env) (err error) {
 		return fmt.Errorf("%s; %s -h shows the flags", flagFault(cmd, err), cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.configPath, "config", "", "the treaty.yaml to use (default: found upwards from the working directory)")
+	flags.StringVar(&a.configPath, "config", "", "the `FILE` to use as treaty.yaml (default: found upwards from the working directory)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print findings alone, a line each")
-	flags.StringVar(&a.color, "color", "auto", "colour the output: auto, always, never")
+	flags.StringVar(&a.color, "color", "auto", "`WHEN` to colour the output: auto, always, never")
 	for _, make := range commands {
 		root.AddCommand(make(a))
 	}
 	return root.ExecuteContext(ctx)
+}
+
+// noCommand is the error about a command that does not exist.
+func noCommand(root *cobra.Command, name string) error {
+	var names []string
+	for _, c := range root.Commands() {
+		names = append(names, c.Name())
+	}
+	return fmt.Errorf("there is no command %q; %s (treaty -h lists them)", name, config.Hint(name, names))
+}
+
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Help about a command",
+		Example: "  treaty help check",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return noCommand(root, args[0])
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
 }
 
 // flagFault says what is wrong with a flag, with the nearest one that exists.
@@ -195,7 +216,7 @@ func flagFault(cmd *cobra.Command, err error) string {
 // addFormat gives a command --format with the formats that it knows, the first
 // of them the default.
 func (a *app) addFormat(cmd *cobra.Command, formats ...string) {
-	format := cmd.Flags().String("format", formats[0], "output format: "+strings.Join(formats, ", "))
+	format := cmd.Flags().String("format", formats[0], "output `FORMAT`: "+strings.Join(formats, ", "))
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -209,8 +230,8 @@ func (a *app) addFormat(cmd *cobra.Command, formats ...string) {
 
 // addReading gives a command the flags of those that read documents.
 func (a *app) addReading(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.root, "root", "", "the folder that no reference may leave (default: that of treaty.yaml, else of the git work tree)")
-	cmd.Flags().StringArrayVar(&a.limitTexts, "limit", nil, "raise a limit, as NAME=N: "+strings.Join(config.LimitNames, ", "))
+	cmd.Flags().StringVar(&a.root, "root", "", "the `DIR` that no reference may leave (default: that of treaty.yaml, else of the git work tree)")
+	cmd.Flags().StringArrayVar(&a.limitTexts, "limit", nil, "raise a limit, as `NAME=N`: "+strings.Join(config.LimitNames, ", "))
 }
 
 // loadConfig finds and reads treaty.yaml, and lays the flags that say the same

@@ -37,11 +37,11 @@ func (a *app) shownSource(s source) string {
 // globs, - for the standard input; without any, those of treaty.yaml, else all
 // below the working directory.
 func (a *app) documents(args []string) ([]source, error) {
-	base := a.env.Dir
+	base, by := a.env.Dir, ""
 	if len(args) == 0 {
 		args = []string{"."}
 		if len(a.config.Documents) > 0 {
-			args, base = a.config.Documents, a.config.Dir()
+			args, base, by = a.config.Documents, a.config.Dir(), a.shown(a.config.Path)+": documents: "
 		}
 	}
 	var out []source
@@ -55,9 +55,9 @@ func (a *app) documents(args []string) ([]source, error) {
 			out = append(out, s)
 			continue
 		}
-		found, err := a.find(base, arg)
+		found, err := find(base, arg)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s%w", by, err)
 		}
 		for _, path := range found {
 			if !seen[path] {
@@ -93,7 +93,7 @@ func (a *app) stdin() (source, error) {
 }
 
 // find returns the files that one argument names, relative to base.
-func (a *app) find(base, arg string) ([]string, error) {
+func find(base, arg string) ([]string, error) {
 	path := arg
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(base, path)
@@ -284,8 +284,7 @@ func inside(dir, path string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// onlyDocument finds the one document that a rewriting command works on; arg
-// is "" where none is named.
+// onlyDocument finds the one document that a rewriting command works on.
 func (a *app) onlyDocument(args []string) (source, error) {
 	sources, err := a.documents(args)
 	if err != nil {

@@ -47,8 +47,8 @@ and a README that says in prose what is promised. Nothing is overwritten.`,
 			return a.scaffold(dir, title, domain)
 		},
 	}
-	cmd.Flags().StringVar(&title, "title", "", "title of the contract (default: the domain's)")
-	cmd.Flags().StringVar(&domain, "domain", "orders", "the first word of the event types, such as orders in orders.placed.v1")
+	cmd.Flags().StringVar(&title, "title", "", "`TITLE` of the contract (default: the domain's)")
+	cmd.Flags().StringVar(&domain, "domain", "orders", "the first `WORD` of the event types, such as orders in orders.placed.v1")
 	a.addFormat(cmd, "text", "json")
 	return cmd
 }

@@ -86,7 +86,7 @@ func rulesCommand(a *app) *cobra.Command {
 			return w.Flush()
 		},
 	}
-	cmd.Flags().StringVar(&family, "family", "", "only the rules of a family: specification, meaning, events, delivery, documentation")
+	cmd.Flags().StringVar(&family, "family", "", "only the rules of a `FAMILY`: specification, meaning, events, delivery, documentation")
 	a.addFormat(cmd, "text", "json")
 	return cmd
 }

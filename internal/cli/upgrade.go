@@ -94,8 +94,8 @@ func (a *app) readSource(ctx context.Context, s source, besides []string) (*docu
 type output struct{ path, format string }
 
 func (o *output) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.path, "output", "o", "", "the file to write (default: the standard output)")
-	cmd.Flags().StringVar(&o.format, "format", "", "yaml or json (default: by the name of the output, else that of the document)")
+	cmd.Flags().StringVarP(&o.path, "output", "o", "", "the `FILE` to write (default: the standard output)")
+	cmd.Flags().StringVar(&o.format, "format", "", "the `FORMAT` to write, yaml or json (default: by the name of the output, else that of the document)")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"yaml", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
