@@ -3,23 +3,39 @@ package main
 
 import (
 	"context"
+	"math"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 
 	"github.com/treaty-events/treaty/internal/cli"
 )
 
-// collectAbove is the memory from which the garbage collector works. A review
-// is over in milliseconds, so collecting earlier only costs time.
+// collectAbove is the memory at which the garbage collector begins to work. Most
+// commands are over in milliseconds and never get there, so collecting earlier
+// only costs time.
 const collectAbove = 160 << 20
 
-func main() {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(-1)
-		debug.SetMemoryLimit(collectAbove)
+// collectLate turns the garbage collector off until collectAbove is reached,
+// and has it work as usual from there: a limit alone would have it run without
+// end once what is really needed comes near to it. Go's own settings win.
+func collectLate() {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
 	}
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(collectAbove)
+	first := &struct{ next *int }{} // collected by the first collection
+	runtime.AddCleanup(first, func(int) {
+		debug.SetGCPercent(100)
+		debug.SetMemoryLimit(math.MaxInt64)
+	}, 0)
+}
+
+func main() {
+	collectLate()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := cli.Run(ctx, cli.FromOS())
 	stop()
