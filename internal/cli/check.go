@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"github.com/spf13/cobra"
 
 	"github.com/treaty-events/treaty/contract"
@@ -229,8 +230,21 @@ func (a *app) splitEvents(args, events []string) (documents, all []string) {
 
 // eventFiles reads the files of saved events.
 func (a *app) eventFiles(names []string) ([]*diag.File, error) {
-	var out []*diag.File
+	var paths []string
 	for _, name := range names {
+		if _, err := os.Stat(a.absolute(name)); name != "-" && err != nil && isGlob(name) {
+			found, err := doublestar.FilepathGlob(a.absolute(name), doublestar.WithFilesOnly())
+			if err != nil || len(found) == 0 {
+				return nil, fmt.Errorf("--event %s: no file matches", name)
+			}
+			slices.Sort(found)
+			paths = append(paths, found...)
+			continue
+		}
+		paths = append(paths, name)
+	}
+	var out []*diag.File
+	for _, name := range paths {
 		if name == "-" {
 			s, err := a.stdin()
 			if err != nil {

@@ -287,6 +287,9 @@ func (a *app) unshown(name string) string { return a.absolute(filepath.FromSlash
 // fromConfig turns a name as shown into one relative to the folder of
 // treaty.yaml, which is what the globs of that file are about.
 func (a *app) fromConfig(shown string) string {
+	if strings.Contains(shown, "://") {
+		return shown
+	}
 	rel, err := filepath.Rel(a.config.Dir(), a.unshown(shown))
 	if err != nil {
 		return shown

@@ -340,3 +340,54 @@ func TestStart(t *testing.T) {
 func say(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
 }
+
+// TestProgress holds that work says how far it is on a terminal alone, and only
+// where it takes its time; what it said is gone in the end.
+func TestProgress(t *testing.T) {
+	var out bytes.Buffer
+	a := &app{env: Env{Stderr: &out, ErrTerminal: true}}
+	p := a.progress(3)
+	p.step()
+	if out.Len() > 0 {
+		t.Errorf("quick work says %q", &out)
+	}
+	p.start = p.start.Add(-2 * progressAfter)
+	p.step()
+	p.done()
+	if want := "\r2 of 3 documents\r\x1b[K"; out.String() != want {
+		t.Errorf("says %q, want %q", &out, want)
+	}
+	out.Reset()
+	for _, silent := range []*app{{env: Env{Stderr: &out}}, {env: Env{Stderr: &out, ErrTerminal: true}, quiet: true}} {
+		p := silent.progress(2)
+		p.start = p.start.Add(-2 * progressAfter)
+		p.step()
+		p.done()
+	}
+	if out.Len() > 0 {
+		t.Errorf("what should be silent says %q", &out)
+	}
+}
+
+// TestHasKey looks for the field by which a document is known.
+func TestHasKey(t *testing.T) {
+	for text, want := range map[string]bool{
+		"asyncapi: 3.1.0\n":                           true,
+		"\ufeffasyncapi: 3.1.0\n":                     true,
+		"# c\r\n'asyncapi' : 3.1.0\r\n":               true,
+		"info: {}\n\"asyncapi\": 3.1.0\n":             true,
+		`{"info": {"a": "}{"}, "asyncapi": "3"}`:      true,
+		"{info: {}, asyncapi: 3.1.0}":                 true,
+		"asyncapi:\n  enabled: true\n":                false,
+		"  asyncapi: 3.1.0\n":                         false,
+		"asyncapis: 3.1.0\n":                          false,
+		`{"a": {"asyncapi": "3"}}`:                    false,
+		`{"a": "\"asyncapi\": 3", "b": ["asyncapi"]}`: false,
+		"[asyncapi: 3]":                               false,
+		"":                                            false,
+	} {
+		if got := hasKey([]byte(text), "asyncapi"); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}

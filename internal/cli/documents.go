@@ -103,7 +103,7 @@ func find(base, arg string) ([]string, error) {
 	case err == nil && info.IsDir():
 		found, err := walk(path, func(string) bool { return true })
 		if err != nil {
-			return nil, fmt.Errorf("cannot look through %s: %w", arg, cause(err))
+			return nil, fmt.Errorf("cannot look through %s: %w", arg, err)
 		}
 		if len(found) == 0 {
 			return nil, fmt.Errorf("no AsyncAPI document found in %s; name one, or run treaty init", arg)
@@ -151,7 +151,7 @@ func glob(pattern, arg string) ([]string, error) {
 	})
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("cannot look through %s: %w", arg, cause(err))
+		return nil, fmt.Errorf("cannot look through %s: %w", arg, err)
 	case len(found) > 0:
 		return found, nil
 	case matched:
