@@ -5,10 +5,8 @@ import (
 	"context"
 	"math"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/treaty-events/treaty/internal/cli"
 )
@@ -36,8 +34,5 @@ func collectLate() {
 
 func main() {
 	collectLate()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := cli.Run(ctx, cli.FromOS())
-	stop()
-	os.Exit(code)
+	os.Exit(cli.Run(context.Background(), cli.FromOS()))
 }

@@ -18,7 +18,7 @@ becomes a component. Comments are kept where their lines survive. A document of 
 becomes one of 3.1 on the way.`,
 		Example: `  treaty bundle asyncapi.yaml -o dist/asyncapi.yaml
   treaty bundle asyncapi.yaml --format json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMost(1, "one document"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := out.check(); err != nil {
 				return err

@@ -20,7 +20,7 @@ import (
 // review is one document, read and checked.
 type review struct {
 	source   source
-	contract *contract.Contract // nil where the document could not be read
+	contract *contract.Contract // nil where it is not asked for, or could not be read
 	found    []diag.Diagnostic
 	err      error
 }
@@ -103,6 +103,7 @@ func (a *app) check(ctx context.Context, args []string, flags checkFlags) error 
 	if err != nil {
 		return err
 	}
+	a.keepContracts = flags.show != "" || len(events) > 0
 	eventFiles, err := a.eventFiles(events)
 	if err != nil {
 		return err
@@ -178,7 +179,9 @@ func (a *app) review(ctx context.Context, s source) *review {
 			r.err = err
 			return
 		}
-		r.contract = c
+		if a.keepContracts {
+			r.contract = c
+		}
 		r.found = check.Run(c, found, check.Options{Now: a.env.Now(), AllowTypes: a.config.AllowTypes}, a.config.Settings)
 	}()
 	return r
@@ -198,10 +201,12 @@ func (a *app) report(reviews []*review, events []*diag.File, named bool) (diag.R
 			continue
 		}
 		all = append(all, one.found...)
-		contracts = append(contracts, one.contract)
+		if one.contract != nil {
+			contracts = append(contracts, one.contract)
+		}
 		r.Files = append(r.Files, a.shownSource(one.source))
 	}
-	r.Documents = len(contracts)
+	r.Documents = len(r.Files)
 	if len(contracts) > 0 {
 		for _, f := range events {
 			all = append(all, check.SavedEvents(contracts, f, a.limits.Limits)...)

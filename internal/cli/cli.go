@@ -75,7 +75,8 @@ type app struct {
 	quiet                                   bool
 	limitTexts                              []string
 
-	stdinRead bool
+	stdinRead     bool
+	keepContracts bool // with the findings, after a review
 }
 
 // findings is the error of a command that found something at or over the
@@ -194,6 +195,16 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 			cmd.InitDefaultHelpFlag()
 			return cmd.Help()
 		},
+	}
+}
+
+// atMost is the arguments of a command that takes no more than n.
+func atMost(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > n {
+			return fmt.Errorf("%q is one argument too many: %s takes %s; %s -h shows how it is used", args[n], cmd.CommandPath(), what, cmd.CommandPath())
+		}
+		return nil
 	}
 }
 
@@ -345,7 +356,7 @@ func ruleInfo(id string) (diag.RuleInfo, bool) {
 
 func versionCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Args: atMost(0, "none"),
 		Example: "  treaty version",
 		RunE: func(*cobra.Command, []string) error {
 			if a.format == "json" {

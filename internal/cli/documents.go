@@ -220,13 +220,26 @@ func isDocument(path string) bool {
 	if name := strings.ToLower(filepath.Base(path)); strings.HasPrefix(name, "asyncapi.") || strings.Contains(name, ".asyncapi.") {
 		return true
 	}
+	text := head(path)
+	return text == nil || hasKey(text, "asyncapi") // reading it says why it cannot be read
+}
+
+// head is the beginning of a file, nil where it cannot be read.
+func head(path string) []byte {
 	f, err := os.Open(path)
 	if err != nil {
-		return true // reading it says why it cannot be read
+		return nil
 	}
 	defer f.Close()
-	head, err := io.ReadAll(io.LimitReader(f, min(info.Size(), sniffBytes)))
-	return err != nil || hasKey(head, "asyncapi")
+	text := []byte{}
+	if info, err := f.Stat(); err == nil {
+		text = make([]byte, 0, min(info.Size(), sniffBytes)+1)
+	}
+	b := bytes.NewBuffer(text)
+	if _, err := b.ReadFrom(io.LimitReader(f, sniffBytes)); err != nil {
+		return nil
+	}
+	return b.Bytes()
 }
 
 // hasKey reports whether the text of a YAML or JSON document has a key at its
@@ -312,7 +325,6 @@ func isEventFile(name string) bool {
 	default:
 		return false
 	}
-	text, err := os.ReadFile(name)
-	text = bytes.TrimLeft(text, " \t\r\n")
-	return err == nil && len(text) > 0 && (text[0] == '[' || hasKey(text, "specversion") && !hasKey(text, "asyncapi"))
+	text := bytes.TrimLeft(head(name), " \t\r\n")
+	return len(text) > 0 && (text[0] == '[' || hasKey(text, "specversion") && !hasKey(text, "asyncapi"))
 }

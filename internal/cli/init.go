@@ -29,7 +29,7 @@ func initCommand(a *app) *cobra.Command {
 		Long: `Write a contract folder to begin from: asyncapi.yaml with one event type, treaty.yaml,
 and a README that says in prose what is promised. Nothing is overwritten.`,
 		Example: `  treaty init contracts --title "Orders events" --domain orders`,
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMost(1, "one folder"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := a.env.Dir
 			if len(args) == 1 {

@@ -42,7 +42,7 @@ func writeJSON(w io.Writer, v any) error {
 func rulesCommand(a *app) *cobra.Command {
 	var family string
 	cmd := &cobra.Command{
-		Use: "rules", Short: "List the rules", Args: cobra.NoArgs,
+		Use: "rules", Short: "List the rules", Args: atMost(0, "none"),
 		Example: "  treaty rules --family delivery",
 		RunE: func(*cobra.Command, []string) error {
 			var families []string

@@ -24,7 +24,7 @@ func upgradeCommand(a *app) *cobra.Command {
 their lines survive. What cannot be carried over exactly is said on the standard error.`,
 		Example: `  treaty upgrade asyncapi.yaml > asyncapi3.yaml
   treaty upgrade asyncapi.yaml --in-place`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMost(1, "one document"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := out.check(); err != nil {
 				return err
