@@ -70,3 +70,40 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// FuzzEvent holds mutated files of events against contracts of every style.
+func FuzzEvent(f *testing.F) {
+	files := corpus(f)["script/event.txtar"]
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if ext := filepath.Ext(name); ext == ".json" || ext == ".jsonl" {
+			f.Add(files[name])
+		}
+	}
+	dir := folder(f, map[string]string{"contract.yaml": files["contract.yaml"], "styles.yaml": files["styles.yaml"]})
+	path := filepath.Join(dir, "event.json")
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := run(dir, "check", "contract.yaml", "styles.yaml", "--event", "event.json", "--format", "json")
+		if code == exitFailed {
+			t.Fatal(stderr)
+		}
+		var report struct {
+			Diagnostics []struct {
+				Rule, File, Message              string
+				Line, Column, EndLine, EndColumn int
+			}
+		}
+		if err := json.Unmarshal([]byte(stdout), &report); err != nil {
+			t.Fatal(err)
+		}
+		source := diag.NewFile("event.json", text)
+		last := source.Position(len(text))
+		for _, d := range report.Diagnostics {
+			if d.File == "event.json" && (d.Line < 1 || d.Column < 1 || d.EndLine > last.Line || d.EndLine < d.Line || d.EndColumn > len(source.Line(d.EndLine))+3 || d.Message == "") {
+				t.Errorf("%s at %d:%d to %d:%d of %d lines: %s", d.Rule, d.Line, d.Column, d.EndLine, d.EndColumn, last.Line, d.Message)
+			}
+		}
+	})
+}
