@@ -38,7 +38,7 @@ becomes one of 3.1 on the way.`,
 				for _, note := range doc.Notes {
 					fmt.Fprintf(a.env.Stderr, "%s: %s\n", note.Span, note.Message)
 				}
-				if doc, err = a.readSource(cmd.Context(), source{path: s.path, text: text}, unfollowed); err != nil {
+				if doc, err = a.readSource(cmd.Context(), source{path: s.path, text: text, name: a.shownSource(s)}, unfollowed); err != nil {
 					return err
 				}
 			}

@@ -115,6 +115,9 @@ func (a *app) check(ctx context.Context, args []string, flags checkFlags) error 
 		}
 	}
 	report, failed := a.report(reviews, eventFiles, len(args) > 0)
+	if report.Documents == 0 {
+		return failed
+	}
 	if flags.show != "" {
 		if err := a.showContracts(reviews); err != nil {
 			return err
@@ -260,19 +263,17 @@ func (a *app) eventFiles(names []string) ([]*diag.File, error) {
 		}
 		path := a.absolute(name)
 		info, err := os.Stat(path)
-		switch limit := a.limits.OrDefault().InputBytes; {
+		switch {
 		case err != nil && os.IsNotExist(err):
 			return nil, fmt.Errorf("--event %s: the file does not exist%s", name, nearFile(path))
 		case err != nil:
 			return nil, fmt.Errorf("--event %s: %w", name, cause(err))
-		case !info.Mode().IsRegular():
-			return nil, fmt.Errorf("--event %s is no file; name one that holds an event, a batch or JSON lines", name)
-		case info.Size() > int64(limit):
-			return nil, fmt.Errorf("--event %s has %d bytes, over the limit input-bytes of %d; raise it with --limit input-bytes=%d", name, info.Size(), limit, info.Size())
+		case info.IsDir():
+			return nil, fmt.Errorf("--event %s is a folder; name a file that holds an event, a batch or JSON lines", name)
 		}
-		text, err := os.ReadFile(path)
+		text, err := a.readStream(path, name)
 		if err != nil {
-			return nil, fmt.Errorf("--event %s: %w", name, cause(err))
+			return nil, fmt.Errorf("--event: %w", err)
 		}
 		out = append(out, diag.NewFile(a.shown(path), string(text)))
 	}

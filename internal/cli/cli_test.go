@@ -391,3 +391,24 @@ func TestHasKey(t *testing.T) {
 		}
 	}
 }
+
+// TestStream reads a document from a pipe, as a shell's <(…) passes one.
+func TestStream(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	name := fmt.Sprintf("/dev/fd/%d", r.Fd())
+	if _, err := os.Stat(name); err != nil {
+		t.Skipf("no %s here", name)
+	}
+	if _, err := w.WriteString(faulty); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	code, stdout, stderr := run(t.TempDir(), "check", name, "-q")
+	if code != exitFindings || !strings.Contains(stdout, name+":2:37: error[field-unknown]") {
+		t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
+	}
+}

@@ -17,18 +17,19 @@ import (
 	"github.com/treaty-events/treaty/diag"
 )
 
-// source is a document to be read: a file, or what was given on the standard
-// input.
+// source is a document to be read: a file, or a stream that was read already.
 type source struct {
-	path string // absolute; for the standard input, where it would stand
-	text []byte // of the standard input; nil for a file
+	path string // absolute; for a stream, where it would stand as a file
+	text []byte // of a stream; nil for a file
+	name string // of a stream
 }
 
+// stdinName is how the standard input is called in findings.
 const stdinName = "stdin"
 
 func (a *app) shownSource(s source) string {
 	if s.text != nil {
-		return stdinName
+		return s.name
 	}
 	return a.shown(s.path)
 }
@@ -55,6 +56,14 @@ func (a *app) documents(args []string) ([]source, error) {
 			out = append(out, s)
 			continue
 		}
+		if path := a.absolute(arg); by == "" && isStream(path) {
+			text, err := a.readStream(path, arg)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, a.stream(text, arg))
+			continue
+		}
 		found, err := find(base, arg)
 		if err != nil {
 			return nil, fmt.Errorf("%s%w", by, err)
@@ -75,21 +84,53 @@ func (a *app) stdin() (source, error) {
 		return source{}, errors.New("- stands for the standard input, which can be read once; name it once")
 	}
 	a.stdinRead = true
-	limit := int64(a.limits.OrDefault().InputBytes)
-	text, err := io.ReadAll(io.LimitReader(a.env.Stdin, limit+1))
+	text, err := a.readAll(a.env.Stdin, "the standard input")
 	if err != nil {
-		return source{}, fmt.Errorf("cannot read the standard input: %w", err)
+		return source{}, err
 	}
-	if int64(len(text)) > limit {
-		return source{}, fmt.Errorf("the standard input has more than %d bytes, the limit input-bytes; raise it with --limit input-bytes=%d", limit, 2*limit)
-	}
+	return a.stream(text, stdinName), nil
+}
+
+// stream is a document of a text. References in it lead from the working
+// directory, or from the root where that is elsewhere.
+func (a *app) stream(text []byte, name string) source {
 	dir := a.env.Dir
 	if a.root != "" {
 		if root := a.absolute(a.root); !inside(root, dir) {
 			dir = root
 		}
 	}
-	return source{path: filepath.Join(dir, stdinName), text: append([]byte{}, text...)}, nil
+	return source{path: filepath.Join(dir, stdinName), text: text, name: name}
+}
+
+// readAll reads a stream to its end, or to the limit of a file. The text is
+// not nil.
+func (a *app) readAll(r io.Reader, what string) ([]byte, error) {
+	limit := int64(a.limits.OrDefault().InputBytes)
+	text, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", what, cause(err))
+	}
+	if int64(len(text)) > limit {
+		return nil, fmt.Errorf("%s has more than %d bytes, the limit input-bytes; raise it with --limit input-bytes=%d", what, limit, 2*limit)
+	}
+	return text, nil
+}
+
+// isStream reports whether a path is that of a pipe or a device, as a shell
+// passes the output of another command.
+func isStream(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir() && !info.Mode().IsRegular()
+}
+
+func (a *app) readStream(path, name string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", name, cause(err))
+	}
+	defer f.Close()
+	return a.readAll(f, name)
 }
 
 // find returns the files that one argument names, relative to base.

@@ -20,7 +20,7 @@ const fixRounds = 5
 func (a *app) fixAll(ctx context.Context, sources []source, reviews []*review) ([]*review, error) {
 	for _, s := range sources {
 		if s.text != nil {
-			return nil, errors.New("--fix cannot write to the standard input; name a file")
+			return nil, errors.New("--fix cannot write to a stream; name a file")
 		}
 	}
 	total, written := 0, map[string]bool{}

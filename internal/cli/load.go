@@ -71,7 +71,7 @@ func (a *app) load(ctx context.Context, s source) (*contract.Contract, []diag.Di
 		o.FS = withFile{o.FS, name, s.text}
 		o.Display = func(n string) string {
 			if n == name {
-				return stdinName
+				return s.name
 			}
 			return display(n)
 		}

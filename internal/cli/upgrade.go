@@ -38,7 +38,7 @@ their lines survive. What cannot be carried over exactly is said on the standard
 			}
 			if inPlace {
 				if s.text != nil {
-					return errors.New("--in-place cannot write to the standard input; name a file")
+					return errors.New("--in-place cannot write to a stream; name a file")
 				}
 				out.path = s.path
 			}
