@@ -408,7 +408,7 @@ func TestStream(t *testing.T) {
 	}
 	w.Close()
 	code, stdout, stderr := run(t.TempDir(), "check", name, "-q")
-	if code != exitFindings || !strings.Contains(stdout, name+":2:37: error[field-unknown]") {
+	if code != exitFindings || !strings.Contains(stdout, name+":2:34: error[field-unknown]") {
 		t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
 	}
 }
