@@ -721,7 +721,7 @@ func equal(a, b *syntax.Node) bool {
 		}
 		return true
 	}
-	return a.Value == b.Value
+	return a.Kind == syntax.Null || a.Value == b.Value
 }
 
 // allows reports whether enum has a value. A long one is looked up by the
