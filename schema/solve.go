@@ -116,11 +116,12 @@ func (s *solver) solve(fs ...*form) *outcome {
 	if s.steps++; s.steps > s.limit || depth > maxGoals {
 		return tooLong
 	}
-	outer, mark := s.lowest, len(s.trail)
-	s.lowest = maxInt
+	outer, mark, taste := s.lowest, len(s.trail), s.taste
+	s.lowest, s.taste = maxInt, nil // whether there is a value is no matter of taste
 	s.onStack[goal.id] = depth
 	o := s.solveTypes(goal)
 	delete(s.onStack, goal.id)
+	s.taste = taste
 	switch {
 	case o == tooLong:
 		s.forget(mark)
@@ -157,7 +158,7 @@ func (s *solver) forget(mark int) {
 func (s *solver) solveTypes(goal *form) *outcome {
 	worst := impossible
 	possible := s.possible(goal)
-	for _, t := range s.typeOrder() {
+	for _, t := range leastTypes {
 		if t&possible == 0 {
 			continue
 		}
@@ -399,9 +400,10 @@ func (s *solver) solveAtoms(c *conjunction) *outcome {
 	if s.steps++; s.steps > s.limit {
 		return tooLong
 	}
-	outer := s.lowest
-	s.lowest = maxInt
+	outer, taste := s.lowest, s.taste
+	s.lowest, s.taste = maxInt, nil
 	o := s.solveConjunction(c.of, atoms)
+	s.taste = taste
 	if s.lowest == maxInt && o != tooLong || o.state == satisfied {
 		s.conjs[key] = o // no goal under way had a part in it
 	}

@@ -298,7 +298,7 @@ func (a *arrangement) finish() *outcome {
 	for i := range items {
 		goal := a.and(a.forms(i)...)
 		goals = append(goals, goal)
-		o := a.solve(goal)
+		o := a.give(goal)
 		if o.state != satisfied {
 			return o
 		}
@@ -371,7 +371,7 @@ func (a *arrangement) different(goals []*form, items []*syntax.Node) *outcome {
 func (s *solver) several(goal *form, n int) ([]*syntax.Node, state) {
 	var found []*syntax.Node
 	for len(found) < n {
-		o := s.solve(goal)
+		o := s.give(goal)
 		if o.state != satisfied {
 			return found, o.state
 		}

@@ -56,7 +56,7 @@ func (s *solver) solveNumber(atoms []*form) *outcome {
 		q.add(f)
 	}
 	if s.taste != nil {
-		if o := s.taste.number(s, atoms, &q); o != nil {
+		if o := s.taste.number(s, atoms); o != nil {
 			return o
 		}
 	}

@@ -342,8 +342,19 @@ func (o *object) invent(sl *slot) *outcome {
 	if !o.assert(c, o.and(fs...)) {
 		return impossible
 	}
+	for _, name := range strayNames {
+		n := text(name)
+		fails := func(f *form) bool { return !o.holds(f, n) }
+		if !slices.ContainsFunc(c.atoms, fails) && !slices.ContainsFunc(c.choices, fails) {
+			return &outcome{state: satisfied, value: n}
+		}
+	}
 	return o.search(c)
 }
+
+// strayNames are what a property is called that the schema does not speak of,
+// where any name will do.
+var strayNames = [...]string{"extra", "other", "more"}
 
 // fill adds properties until there are enough, and finds all values.
 func (o *object) fill() *outcome {
@@ -361,9 +372,8 @@ func (o *object) fill() *outcome {
 			worst = value
 		}
 	}
-	wanted := o.taste.properties(o)
 	for _, name := range o.explicit {
-		if !o.used(name) && (len(o.slots) < o.least || wanted[name] && (o.most < 0 || len(o.slots) < o.most)) {
+		if !o.used(name) && (len(o.slots) < o.least || o.taste.optional() && (o.most < 0 || len(o.slots) < o.most)) {
 			add(&slot{name: name})
 		}
 	}
@@ -399,7 +409,7 @@ func (o *object) fill() *outcome {
 	}
 	items := make([]*syntax.Node, len(o.slots))
 	for i, sl := range o.slots {
-		value := o.solve(o.value(sl))
+		value := o.giveNamed(sl.name, o.value(sl))
 		if value.state != satisfied {
 			return value
 		}

@@ -71,7 +71,7 @@ func (s *solver) solveString(atoms []*form) *outcome {
 		return !slices.ContainsFunc(atoms, func(f *form) bool { return f.op != opOpaque && !s.holds(f, n) })
 	}
 	if s.taste != nil {
-		if word, ok := s.taste.word(s, &q, fits); ok {
+		if word, ok := s.taste.word(&q, fits); ok {
 			return &outcome{state: satisfied, value: text(word)}
 		}
 	}

@@ -4,6 +4,7 @@
 package regular
 
 import (
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,3 +68,5 @@ func (q *Query) Each(limit int, f func(string) bool) {
 		}
 	}
 }
+
+func (q *Query) Random(rng *rand.Rand) (string, bool) { w, r := q.Solve(); return w, r == Found }
