@@ -166,6 +166,9 @@ func (w *signature) rule(r *rule) {
 		if t.conforms != nil {
 			w.word("f" + formatText(r))
 		}
+		if t.content != nil {
+			w.word(t.content.name())
+		}
 	}
 	if a := r.array; a != nil {
 		w.count("a", a.minItems)

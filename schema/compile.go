@@ -159,6 +159,7 @@ type textRules struct {
 	pattern              *pattern
 	format               string
 	conforms             func(string) bool
+	content              *content // what the text holds, where that is asserted
 }
 
 type arrayRules struct {
@@ -326,6 +327,10 @@ func (b *build) fill(r *rule) {
 func (b *build) keyword(r *rule, v *syntax.Node, k int) {
 	kw := &keywords[k]
 	if k == kwNone || !kw.in.has(r.dialect) || v.Kind == syntax.Invalid {
+		return
+	}
+	if (k == kwContentEncoding || k == kwContentMediaType) && r.dialect == Draft7 && !b.annotate {
+		r.texts().content = contentOf(r.node)
 		return
 	}
 	if kw.effect == annotates || r.resource.use&withoutValidation != 0 && isValidation(k) {

@@ -292,6 +292,9 @@ func (v *validation) checkText(r *rule, n *syntax.Node) bool {
 	if t.conforms != nil && !t.conforms(n.Value) {
 		ok = v.fault(r, "format", n, func() string { return quote(n.Value) + " is not " + formatPhrase(t.format) })
 	}
+	if t.content != nil && !t.content.holds(n.Value) {
+		ok = v.fault(r, t.content.keyword(), n, func() string { return quote(n.Value) + " is not " + t.content.phrase() })
+	}
 	return ok
 }
 

@@ -417,6 +417,9 @@ func (s *solver) ownText(fs []*form, r *rule) []*form {
 	if t.conforms != nil {
 		fs = append(fs, s.make(form{op: opFormat, name: formatText(r), says: t.conforms}, formatText(r)))
 	}
+	if t.content != nil {
+		fs = append(fs, s.make(form{op: opFormat, name: t.content.name(), says: t.content.holds}, t.content.name()))
+	}
 	return fs
 }
 

@@ -237,6 +237,9 @@ func textSingles(r *rule, add addSingle) {
 	part("maxLength", from.maxLength >= 0, func(t *textRules) { t.maxLength = from.maxLength }, func(t *textRules) { t.maxLength = -1 })
 	part("pattern", from.pattern != nil, func(t *textRules) { t.pattern = from.pattern }, func(t *textRules) { t.pattern = nil })
 	part("format", from.conforms != nil, func(t *textRules) { t.format, t.conforms = from.format, from.conforms }, func(t *textRules) { t.conforms = nil })
+	if from.content != nil {
+		part(from.content.keyword(), true, func(t *textRules) { t.content = from.content }, func(t *textRules) { t.content = nil })
+	}
 }
 
 func arraySingles(r *rule, add addSingle) {

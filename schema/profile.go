@@ -119,7 +119,7 @@ func (c *recast) copy(r *rule, whole bool) (*rule, bool) {
 	c.made[k] = &made
 	if c.profile.FormatsIgnore && made.text != nil {
 		t := *made.text
-		t.conforms = nil
+		t.conforms, t.content = nil, nil
 		made.text = &t
 	}
 	return &made, true

@@ -313,6 +313,12 @@ func formatExamples(name string) []string {
 		return []string{"1/a", "0#", "0", "-1"}
 	case "regex":
 		return []string{"^a$", "", "("}
+	case (&content{json: true}).name():
+		return []string{"{}", "0", "{"}
+	case (&content{base64: true}).name():
+		return []string{"YQ==", "", "%"}
+	case (&content{base64: true, json: true}).name():
+		return []string{"e30=", "MA==", "{}"}
 	}
 	return nil
 }
