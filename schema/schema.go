@@ -30,6 +30,9 @@ const (
 	RuleContradiction     = "schema-contradiction"      // no value can satisfy it, or a part of it
 	RuleUnusedKeyword     = "schema-unused-keyword"     // a keyword that never applies
 	RuleRequiredUndefined = "schema-required-undefined" // a required property that no properties define
+	RuleDeadBranch        = "schema-dead-branch"        // an alternative that no value takes
+	RuleOverlap           = "schema-overlap"            // two alternatives of oneOf that share a value
+	RuleAlwaysTrue        = "schema-always-true"        // a keyword that refuses nothing
 	RuleDefault           = "schema-default"            // a default that its own schema rejects
 	RuleExample           = "schema-example"            // an example that its own schema rejects
 )

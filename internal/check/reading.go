@@ -71,6 +71,12 @@ var readingRules = []*Rule{
 		Reason: `Constraints that exclude each other, such as a minimum above the maximum or a required property that is forbidden, make a schema that rejects every event. Producers find out at run time, or stop validating. One of the two constraints is not what was meant.`},
 	{ID: schema.RuleUnusedKeyword, Title: "A keyword that never applies", Family: Meaning, Severity: diag.Warning, Since: "0.1.0",
 		Reason: `Keywords look at values of their own type: minLength at strings, properties at objects. Beside a type that excludes those values they do nothing, and so does a then without an if. Either the keyword or the type is a slip.`},
+	{ID: schema.RuleDeadBranch, Title: "An alternative that no value takes", Family: Meaning, Severity: diag.Warning, Since: "0.2.0",
+		Reason: `An alternative of oneOf or anyOf that the rest of the schema rules out, or whose every value fits another alternative of oneOf too, is described and never valid. A producer that follows it emits events that are refused. Each alternative is asked for a value that it alone makes valid; where there is none, it is dead.`},
+	{ID: schema.RuleOverlap, Title: "Two alternatives of oneOf share a value", Family: Meaning, Severity: diag.Warning, Since: "0.2.0",
+		Reason: `oneOf means exactly one, so a value that fits two alternatives is refused: number beside integer refuses 5. Alternatives drift into this when one of them is relaxed. The message shows such a value. A required property with a constant, another one in each alternative, keeps them apart for people and machines alike; where the overlap is meant, write anyOf.`},
+	{ID: schema.RuleAlwaysTrue, Title: "A keyword that refuses nothing", Family: Meaning, Severity: diag.Warning, Since: "0.2.0",
+		Reason: `A pattern that every text matches, an anyOf with an alternative for everything, a not of what cannot be: such a keyword looks like a constraint, and people rely on it as one. Mostly an anchor, a bound or a type is missing. Write what was meant, or remove it.`},
 	{ID: schema.RuleRequiredUndefined, Title: "A required property that is not defined", Family: Meaning, Severity: diag.Warning, Since: "0.1.0",
 		Reason: `A property that is required and described nowhere has to be there, with any value at all. Mostly its name is misspelt, in required or in properties, so that the property that was meant is optional. Define it, or correct the name.`},
 

@@ -37,8 +37,13 @@ func resolver(doc *document.Document) schema.Resolver {
 func checkSchemas(doc *document.Document, c *schema.Compiler, report func(diag.Diagnostic)) {
 	resolve := resolver(doc)
 	check := func(n *syntax.Node, d schema.Dialect) {
-		schema.Check(n, d, resolve, report)
+		var found []diag.Diagnostic
+		schema.Check(n, d, resolve, func(d diag.Diagnostic) {
+			found = append(found, d)
+			report(d)
+		})
 		schema.CheckValues(n, d, c, report)
+		schema.CheckReach(n, d, c, found, report)
 	}
 	all := report
 	for _, v := range doc.Schemas() {
