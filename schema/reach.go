@@ -2,6 +2,7 @@ package schema
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/internal/syntax"
@@ -71,7 +72,7 @@ func (c *reach) walk(n *syntax.Node, d Dialect) {
 func asksSomething(n *syntax.Node, d Dialect) bool {
 	for _, item := range n.Items {
 		switch k := lookup(item.Key.Value); k {
-		case kwAllOf, kwAnyOf, kwOneOf, kwNot, kwIf, kwDependencies, kwDependentSchemas, kwContains, kwPropertyNames, kwPattern, kwMultipleOf:
+		case kwAllOf, kwAnyOf, kwOneOf, kwNot, kwIf, kwDependencies, kwDependentSchemas, kwContains, kwPropertyNames, kwMultipleOf:
 			if keywords[k].in.has(d) {
 				return true
 			}
@@ -79,9 +80,19 @@ func asksSomething(n *syntax.Node, d Dialect) bool {
 			if len(n.Items) > 1 {
 				return true
 			}
+		case kwPattern:
+			if mayMatchAll(item.Str()) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// mayMatchAll is false for most patterns that refuse something, at no cost: a
+// pattern has to be made of nothing that stands for some characters only.
+func mayMatchAll(pattern string) bool {
+	return strings.Contains(pattern, "*") || strings.Contains(pattern, "|") || strings.Trim(pattern, "^$()?") == ""
 }
 
 type reachQuestion struct {
