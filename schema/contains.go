@@ -3,7 +3,6 @@ package schema
 import (
 	"slices"
 
-	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/internal/syntax"
 )
 
@@ -18,9 +17,49 @@ func Contains(super, sub *Schema, p Profile) Containment {
 		return Containment{Reason: "Avro"}
 	}
 	w, r := p.writer(sub.settled()), p.reader(super.settled())
+	for _, s := range []*Schema{w, r.Schema} {
+		if at := circular(s.rule); at != nil {
+			return Containment{Reason: "$ref at " + quote(at.node.Pointer()) + " refers back to itself for the same value and so never decides; break the circle"}
+		}
+	}
 	c := &contest{sub: w, super: r.Schema, solver: newSolver(w.rule, r.rule)}
 	o := c.solver.solve(c.solver.ofRule(w.rule), c.solver.not(c.solver.ofRule(r.rule)))
 	return c.verdict(o, r.unsure)
+}
+
+// circular finds a rule that applies itself to the same value, nil where there
+// is none. Such a schema has no meaning (core §9.4.1 of 2020-12).
+func circular(root *rule) *rule {
+	const under, done = 1, 2
+	state := map[*rule]int{} // of the search along what applies to the same value
+	var inside []*rule       // to be searched from anew
+	var found *rule
+	var along func(r *rule)
+	along = func(r *rule) {
+		state[r] = under
+		c := *r
+		c.each(func(sub *rule, _ int, inPlace bool) *rule {
+			switch {
+			case found != nil:
+			case !inPlace:
+				inside = append(inside, sub)
+			case state[sub] == under:
+				found = sub
+			case state[sub] == 0:
+				along(sub)
+			}
+			return sub
+		})
+		state[r] = done
+	}
+	for inside = append(inside, root); len(inside) > 0 && found == nil; {
+		r := inside[len(inside)-1]
+		inside = inside[:len(inside)-1]
+		if state[r] == 0 {
+			along(r)
+		}
+	}
+	return found
 }
 
 // contest is one question of containment.
@@ -186,5 +225,3 @@ func appendJSONString(b []byte, s string) []byte {
 	}
 	return append(b, '"')
 }
-
-var _ = diag.Span{}
