@@ -66,6 +66,9 @@ type determiniser struct {
 	l    Lang
 	ids  map[string]int
 	sets []set
+
+	seen  []int // by instruction: the round in which closure came to it
+	round int
 }
 
 type set struct {
@@ -289,16 +292,19 @@ func (d *determiniser) step(from set, r rune) int {
 // next. It returns those that wait for a code point, and whether one matched.
 func (d *determiniser) closure(from set, next rune) ([]uint32, bool) {
 	holds := conditions(from.before, next)
-	seen := make(map[uint32]bool, 2*len(from.waiting))
+	if d.seen == nil {
+		d.seen = make([]int, len(d.prog.Inst))
+	}
+	d.round++
 	stack := slices.Clone(from.waiting)
 	var reached []uint32
 	for len(stack) > 0 {
 		pc := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if seen[pc] {
+		if d.seen[pc] == d.round {
 			continue
 		}
-		seen[pc] = true
+		d.seen[pc] = d.round
 		inst := &d.prog.Inst[pc]
 		switch inst.Op {
 		case syntax.InstMatch:
