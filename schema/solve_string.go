@@ -97,12 +97,20 @@ func (s *solver) word(q *texts, fits func(string) bool) *outcome {
 				return &outcome{state: satisfied, value: text(word)}
 			}
 		}
+		for _, length := range []int{q.MinLen, q.MaxLen} {
+			if word := formatOfLength(f.name, length); fits(word) {
+				return &outcome{state: satisfied, value: text(word)}
+			}
+		}
 	}
 	// A format lies within a language that is simpler than itself; some are one.
 	bounded, inexact := q.Query, len(q.odd) > 0
 	for _, f := range q.formats {
-		text, exact := formatLanguage(f.name)
-		l := s.parsed(text)
+		expression, exact := formatLanguage(f.name)
+		if longest := formatLongest(f.name); !f.neg && longest > 0 && (bounded.MaxLen < 0 || bounded.MaxLen > longest) {
+			bounded.MaxLen = longest
+		}
+		l := s.parsed(expression)
 		switch {
 		case l == nil:
 			inexact = true
@@ -119,6 +127,9 @@ func (s *solver) word(q *texts, fits func(string) bool) *outcome {
 				return o
 			}
 		}
+	}
+	if bounded.MaxLen >= 0 && bounded.MinLen > bounded.MaxLen {
+		return impossible
 	}
 	o := s.firstWord(&bounded, fits)
 	if o.state == unsatisfiable && inexact && !s.exhausted(&bounded) {
@@ -279,6 +290,62 @@ func formatLanguage(name string) (expression string, exact bool) {
 	}
 	return "", false
 }
+
+// formatLongest is how many characters a value of a format has at most, 0 where
+// there is no bound.
+func formatLongest(name string) int {
+	switch name {
+	case "email", "idn-email":
+		return 254
+	case "hostname", "idn-hostname":
+		return 253
+	case "hostname of draft-06":
+		return 255
+	}
+	return 0
+}
+
+// formatOfLength is a value of a format with so many characters, where the
+// format has such; any text where not.
+func formatOfLength(name string, n int) string {
+	if n < 1 || n > maxStretch {
+		return ""
+	}
+	fill := func(before, with, after string) string {
+		return before + strings.Repeat(with, max(0, n-len(before)-len(after))) + after
+	}
+	labels := func(n int) string {
+		b := []byte(strings.Repeat("a", max(n, 1)))
+		for i := 62; i < len(b)-1; i += 62 {
+			b[i] = '.'
+		}
+		return string(b)
+	}
+	switch name {
+	case "date-time":
+		return fill("2026-01-31T12:00:00.", "1", "Z")
+	case "time":
+		return fill("12:00:00.", "1", "Z")
+	case "duration":
+		return fill("P", "1", "D")
+	case "email", "idn-email":
+		return "a@" + labels(n-2)
+	case "hostname", "idn-hostname", "hostname of draft-06":
+		return labels(n)
+	case "uri", "iri":
+		return fill("https://example.com/", "a", "")
+	case "uri-reference", "iri-reference", "json-pointer", "uri-template":
+		return fill("/", "a", "")
+	case "relative-json-pointer":
+		return fill("0/", "a", "")
+	case "regex":
+		return fill("", "a", "")
+	}
+	return ""
+}
+
+// maxStretch bounds the texts that are made up to reach a length.
+const maxStretch = 100_000
 
 // formatExamples are values of a format, and some that are nearly one.
 func formatExamples(name string) []string {
