@@ -15,6 +15,7 @@ type Compiler struct {
 	resolve   Resolver
 	documents func(uri string) *syntax.Node
 	annotate  bool // formats say nothing about validity
+	lax       Laxity
 
 	mu        sync.Mutex
 	rules     map[ruleKey]*rule
@@ -65,6 +66,10 @@ type Schema struct {
 	rule    *rule
 	avro    *avroType
 	dynamic bool
+	lax     Laxity
+
+	once     sync.Once
+	compiled *program
 }
 
 // CompileError is why a schema cannot be used to validate with. Check says the
@@ -102,7 +107,7 @@ func (c *Compiler) Compile(n *syntax.Node, d Dialect) (*Schema, error) {
 	if err := b.run(); err != nil {
 		return nil, err
 	}
-	return &Schema{rule: r, dynamic: c.dynamic}, nil
+	return &Schema{rule: r, dynamic: c.dynamic, lax: c.lax}, nil
 }
 
 // rule is a compiled schema: what it asserts, sorted by what it looks at.

@@ -33,12 +33,27 @@ func (s *Schema) Validate(instance *syntax.Node) []Problem {
 }
 
 // ValidateJSON is Validate on the text of a JSON value. What is malformed in
-// the text is a problem too, with no keyword.
+// the text is a problem too, with no keyword. A valid text is read once, as
+// ValidJSON does; only one that is not is made a tree of.
 func (s *Schema) ValidateJSON(instance []byte) []Problem {
-	root, faults := syntax.Parse(diag.NewFile("", string(instance)), syntax.JSON, syntax.Limits{})
+	if s.avro == nil && s.ValidJSON(instance) {
+		return nil
+	}
+	problems := s.validateTree(instance)
+	if len(problems) == 0 && s.avro == nil {
+		// Only the fast reader refused it. Saying that it is valid would be the
+		// worse of two wrongs.
+		return []Problem{{Node: readTree(instance), Message: "the value was refused, but why was not found; this is a bug in treaty, please report it with the schema and the value"}}
+	}
+	return problems
+}
+
+// validateTree is ValidateJSON by way of a tree.
+func (s *Schema) validateTree(instance []byte) []Problem {
+	root, faults := syntax.Parse(diag.NewFile("", string(instance)), syntax.JSON, syntax.Limits{Depth: maxWireDepth})
 	var problems []Problem
 	for _, f := range faults {
-		if f.Severity == diag.Error {
+		if f.Severity == diag.Error && !s.letsPass(f) {
 			problems = append(problems, Problem{Instance: f.Pointer, Node: root, Message: f.Message})
 		}
 	}
@@ -46,6 +61,17 @@ func (s *Schema) ValidateJSON(instance []byte) []Problem {
 		return problems
 	}
 	return s.Validate(root)
+}
+
+// letsPass reports whether a fault of a text is one that Lax lets pass.
+func (s *Schema) letsPass(f diag.Diagnostic) bool {
+	switch f.Rule {
+	case syntax.RuleDuplicateKey:
+		return s.lax&DuplicateKeys != 0
+	case syntax.RuleEncoding:
+		return s.lax&InvalidUTF8 != 0
+	}
+	return s.lax&LoneSurrogates != 0 && strings.Contains(f.Message, "surrogate")
 }
 
 // Valid reports whether a value conforms, without saying why not.

@@ -17,7 +17,6 @@ type numbers struct {
 	multiples, avoid    []*decimal
 	whole, draft4, torn bool // an integer; by draft-04; written with a fraction though
 	not                 []*decimal
-	opaque              []*form
 }
 
 // maxNumberDigits bounds the numbers that arithmetic is done with.

@@ -176,7 +176,7 @@ func (o *object) covers(of *nameSet, signs []bool) bool {
 }
 
 func (o *object) value(sl *slot) *form {
-	base := o.no
+	var base *form
 	if sl.signs != nil {
 		base = o.madeUp(sl.signs)
 	} else {

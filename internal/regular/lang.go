@@ -16,6 +16,11 @@ type Lang struct {
 	next   [][]int // by state, then class; a negative state is dead
 	accept []bool
 	start  int
+
+	// For matching bytes: next on one line, and the classes of ASCII.
+	flat  []int32
+	final []bool // nothing that follows matters
+	ascii [128]uint8
 }
 
 // Parse returns the language of the strings in which an expression, in the
@@ -221,7 +226,48 @@ func (d *determiniser) lang() (*Lang, error) {
 	}
 	l := d.l
 	l.trim()
+	l.flatten()
 	return &l, nil
+}
+
+// flatten prepares for MatchBytes.
+func (l *Lang) flatten() {
+	l.final = make([]bool, len(l.next))
+	surrogates := l.classOf(0xD800)
+	for at, next := range l.next {
+		stays := l.accept[at]
+		for c, to := range next {
+			l.flat = append(l.flat, int32(to))
+			stays = stays && (to == at || c == surrogates)
+		}
+		l.final[at] = stays
+	}
+	for r := range l.ascii {
+		l.ascii[r] = uint8(l.classOf(rune(r)))
+	}
+}
+
+// MatchBytes is Match on bytes, valid UTF-8. It does not allocate.
+func (l *Lang) MatchBytes(b []byte) bool {
+	at, size := l.start, l.size
+	for i := 0; i < len(b); {
+		if l.final[at] {
+			return true
+		}
+		c := int(b[i])
+		if c < utf8.RuneSelf {
+			c = int(l.ascii[c])
+			i++
+		} else {
+			r, n := utf8.DecodeRune(b[i:])
+			c = l.classOf(r)
+			i += n
+		}
+		if at = int(l.flat[at*size+c]); at < 0 {
+			return false
+		}
+	}
+	return l.accept[at]
 }
 
 // trim makes the states dead that no match can be reached from.
