@@ -51,6 +51,9 @@ func (s *Schema) ValidateJSON(instance []byte) []Problem {
 // validateTree is ValidateJSON by way of a tree.
 func (s *Schema) validateTree(instance []byte) []Problem {
 	root, faults := syntax.Parse(diag.NewFile("", string(instance)), syntax.JSON, syntax.Limits{Depth: maxWireDepth})
+	if strings.HasPrefix(string(instance), "\ufeff") {
+		return []Problem{{Node: root, Message: "the text begins with a byte order mark, which JSON that is exchanged may not have (RFC 8259 §8.1); write it without"}}
+	}
 	var problems []Problem
 	for _, f := range faults {
 		if f.Severity == diag.Error && !s.letsPass(f) {

@@ -87,7 +87,7 @@ func (s *solver) marks(r *rule, t typeSet) evaluation {
 }
 
 // looks reports whether a rule may look at properties or items at all.
-func (s *solver) looks(r *rule, t typeSet, above []*rule) bool {
+func looks(r *rule, t typeSet, above []*rule) bool {
 	if r == nil || r.verdict != byKeywords || slices.Contains(above, r) {
 		return false
 	}
@@ -95,12 +95,12 @@ func (s *solver) looks(r *rule, t typeSet, above []*rule) bool {
 		return true
 	}
 	above = append(above, r)
-	if s.looks(r.ref, t, above) || s.looks(r.ifRule, t, above) || s.looks(r.thenRule, t, above) || s.looks(r.elseRule, t, above) {
+	if looks(r.ref, t, above) || looks(r.ifRule, t, above) || looks(r.thenRule, t, above) || looks(r.elseRule, t, above) {
 		return true
 	}
 	for _, list := range [][]*rule{r.allOf, r.anyOf, r.oneOf} {
 		for _, sub := range list {
-			if s.looks(sub, t, above) {
+			if looks(sub, t, above) {
 				return true
 			}
 		}
@@ -113,7 +113,7 @@ func (s *solver) subCases(r *rule, t typeSet) ([]evaluation, bool) {
 	switch {
 	case r.verdict == rejects:
 		return nil, true
-	case !s.looks(r, t, nil):
+	case !looks(r, t, nil):
 		return []evaluation{{form: s.ofRule(r)}}, true
 	case t == typeObject && r.unevaluatedProperties != nil, t == typeArray && r.unevaluatedItems != nil:
 		return []evaluation{{form: s.ofRule(r), all: true}}, true
@@ -152,7 +152,7 @@ func (s *solver) both(a, b evaluation) evaluation {
 
 // split goes through every way for alternatives to accept or refuse.
 func (s *solver) split(all *[]evaluation, branches []*rule, t typeSet, whole *form, enough func(accepting int) bool) bool {
-	if !slices.ContainsFunc(branches, func(b *rule) bool { return s.looks(b, t, nil) }) {
+	if !slices.ContainsFunc(branches, func(b *rule) bool { return looks(b, t, nil) }) {
 		addForm(*all, s, whole)
 		return true
 	}

@@ -365,32 +365,48 @@ func (d *scanner) plain(s wireString) []byte {
 func asString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 func (d *scanner) string(i int, t *wireText) int {
+	// Nearly all texts are ASCII and have no escapes.
+	if e := plainEnd(d.text, i+1); e < len(d.text) && d.text[e] == '"' {
+		if t.free {
+			return e + 1
+		}
+		text := d.text[i+1 : e]
+		if len(text) < t.minLength || t.maxLength >= 0 && len(text) > t.maxLength || !t.holds(text) {
+			return -1
+		}
+		return d.settle(i, e+1, t.choices)
+	}
 	s, end := d.quoted(i)
 	if end < 0 || t.free {
 		return end
 	}
 	text := d.plain(s)
 	if t.minLength > 0 || t.maxLength >= 0 {
-		// Characters are no more than bytes, and no fewer than a quarter of them.
-		if n := len(text); s.ascii && !s.escaped {
-			if n < t.minLength || t.maxLength >= 0 && n > t.maxLength {
-				return -1
-			}
-		} else if n < t.minLength {
-			return -1
-		} else if n = utf8.RuneCount(text); n < t.minLength || t.maxLength >= 0 && n > t.maxLength {
+		n := len(text)
+		if n < t.minLength {
+			return -1 // there are no more characters than bytes
+		}
+		if n = utf8.RuneCount(text); n < t.minLength || t.maxLength >= 0 && n > t.maxLength {
 			return -1
 		}
 	}
-	if t.values != nil && !t.values.has(text) {
+	if !t.holds(text) {
 		return -1
+	}
+	return d.settle(i, end, t.choices)
+}
+
+// holds is what is asked of a text apart from its length.
+func (t *wireText) holds(text []byte) bool {
+	if t.values != nil && !t.values.has(text) {
+		return false
 	}
 	for _, check := range t.checks {
 		if !check(text) {
-			return -1
+			return false
 		}
 	}
-	return d.settle(i, end, t.choices)
+	return true
 }
 
 func (d *scanner) array(i int, a *wireArray) int {
@@ -555,11 +571,9 @@ func (d *scanner) object(i int, o *wireObject) int {
 			// The property that came next the last time is compared first.
 			at, after := -1, 0
 			if len(o.names) > 0 {
-				if next := int(o.after[expected].Load()); next < len(o.names) {
-					name := o.names[next].text
-					if e := i + 1 + len(name); e < len(d.text) && d.text[e] == '"' && d.text[i] == '"' && string(d.text[i+1:e]) == name {
-						at, after = next, e+1
-					}
+				next := int(o.after[expected].Load())
+				if end := o.names[next].end(d.text, i); end > 0 {
+					at, after = next, end
 				}
 			}
 			n := o.rest
@@ -583,7 +597,7 @@ func (d *scanner) object(i int, o *wireObject) int {
 					*w |= 1 << (at & 63)
 				}
 				if o.after[expected].Load() != uint32(at) {
-					o.after[expected].Store(uint32(at))
+					o.learn(expected, at)
 				}
 				expected = at + 1
 			} else if len(o.patterns) > 0 {
@@ -677,14 +691,19 @@ func (d *scanner) needed(start, end int, there uint64, words int, o *wireObject)
 
 // key reads the key at i. The property is -1 where the schema does not name it.
 func (d *scanner) key(i int, o *wireObject) (at, after int) {
-	if d.text[i] != '"' {
+	if i >= len(d.text) || d.text[i] != '"' {
 		return -1, -1
 	}
-	s, after := d.quoted(i)
-	if after < 0 {
-		return -1, -1
+	var name []byte
+	if e := plainEnd(d.text, i+1); e < len(d.text) && d.text[e] == '"' {
+		name, after = d.text[i+1:e], e+1
+	} else {
+		s, end := d.quoted(i)
+		if end < 0 {
+			return -1, -1
+		}
+		name, after = d.plain(s), end
 	}
-	name := d.plain(s)
 	h := hashOf(name)
 	if len(o.names) > 0 {
 		for slot := h & o.mask; ; slot = (slot + 1) & o.mask {
@@ -697,7 +716,7 @@ func (d *scanner) key(i int, o *wireObject) (at, after int) {
 			}
 		}
 	}
-	d.keys = append(d.keys, wireKey{h, s.start, s.end})
+	d.keys = append(d.keys, wireKey{h, i + 1, after - 1})
 	return -1, after
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/treaty-events/treaty/internal/regular"
@@ -98,6 +99,7 @@ type wireObject struct {
 	table                        []uint16 // by hash: the place of a name in names, plus 1
 	mask                         uint64
 	after                        []atomic.Uint32 // by the property before, plus 1: which came next the last time
+	lessons                      atomic.Int32    // how often after may still change
 	required                     uint64          // of the first 64 names
 	moreRequired                 []int
 	rest                         *wireNode // of properties that are not named
@@ -114,6 +116,43 @@ type wireObject struct {
 type wireName struct {
 	text string
 	node *wireNode
+
+	// The first and the last eight bytes of the name in its quotes.
+	head, mask, tail uint64
+}
+
+// nameOf prepares a name for comparing eight bytes at once.
+func nameOf(text string) wireName {
+	n := wireName{text: text, mask: ^uint64(0)}
+	quoted := append(append([]byte{'"'}, text...), '"')
+	if short := len(quoted); short < 8 {
+		n.mask = 1<<(8*short) - 1
+		quoted = append(quoted, make([]byte, 8-short)...)
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return r == '"' || r == '\\' || r < ' ' }) {
+		n.mask, n.head = 0, 1 // it is never written as it stands
+		return n
+	}
+	n.head, n.tail = binary.LittleEndian.Uint64(quoted), binary.LittleEndian.Uint64(quoted[len(quoted)-8:])
+	return n
+}
+
+// end is where the name at i ends if it is this one, as it stands, and 0 else.
+// Near the end of the text it does not look.
+func (n *wireName) end(b []byte, i int) int {
+	e := i + len(n.text) + 2
+	if e+8 > len(b) || binary.LittleEndian.Uint64(b[i:])&n.mask != n.head {
+		return 0
+	}
+	if e-i > 8 {
+		if binary.LittleEndian.Uint64(b[e-8:]) != n.tail {
+			return 0
+		}
+		if e-i > 16 && string(b[i+8:e-8]) != n.text[7:len(n.text)-7] {
+			return 0
+		}
+	}
+	return e
 }
 
 // wireNeed is what a property brings with it.
@@ -247,6 +286,9 @@ type allRules struct {
 	listed  bool           // values says something
 	choices []openChoice
 	settled []*rule // whose alternatives have been chosen by a tag
+	taken   []taken // which alternatives the type has left
+
+	leftovers []leftover
 }
 
 // openChoice is alternatives of a rule that are not decided by the type.
@@ -274,9 +316,6 @@ func (b *programBuild) add(a *allRules, r *rule) bool {
 	a.rules = append(a.rules, r)
 	if r.constant != nil && !a.among([]*syntax.Node{r.constant}) || r.enum != nil && !a.among(r.enum.Items) {
 		return false
-	}
-	if a.of == typeObject && r.unevaluatedProperties != nil || a.of == typeArray && r.unevaluatedItems != nil {
-		b.byTree = true
 	}
 	if r.ref != nil && !b.add(a, r.ref) {
 		return false
@@ -341,6 +380,9 @@ func (b *programBuild) takenApart(rules, settled []*rule, t typeSet) *allRules {
 		}
 		i++
 	}
+	if !b.leftovers(a) {
+		b.byTree = true
+	}
 	return a
 }
 
@@ -356,16 +398,17 @@ func (b *programBuild) decide(a *allRules, c *openChoice) (decided, ok bool) {
 		}
 		return false, true
 	case chooseIf:
-		taken := -1
+		way := -1
 		if c.rules[0].verdict == accepts {
-			taken = 1
+			way = 1
 		} else if !b.possible(c.rules[0], a.of) {
-			taken = 2
+			way = 2
 		}
-		if taken < 0 {
+		if way < 0 {
 			return false, true
 		}
-		return true, c.rules[taken] == nil || b.add(a, c.rules[taken])
+		a.take(c, c.rules[way])
+		return true, c.rules[way] == nil || b.add(a, c.rules[way])
 	}
 	var left []*rule
 	for _, r := range c.rules {
@@ -377,12 +420,17 @@ func (b *programBuild) decide(a *allRules, c *openChoice) (decided, ok bool) {
 	case len(left) == 0:
 		return true, false
 	case len(left) == 1:
+		a.take(c, left[0])
 		return true, b.add(a, left[0])
 	case c.kind == chooseAny && slices.ContainsFunc(left, func(r *rule) bool { return r.verdict == accepts || saysNothing(r, a.of) }):
 		return true, true
 	}
 	c.rules = left
 	return false, true
+}
+
+func (a *allRules) take(c *openChoice, r *rule) {
+	a.taken = append(a.taken, taken{c.owner, c.kind, r})
 }
 
 // saysNothing reports whether a rule is about its type alone, which is the one
@@ -557,7 +605,7 @@ func (b *programBuild) array(a *allRules) *wireArray {
 				set = append(set, r.array.rest)
 			}
 		}
-		return b.node(set)
+		return b.node(append(set, a.ofItem(i)...))
 	}
 	for i := range longest {
 		w.prefix = append(w.prefix, at(i))
@@ -601,7 +649,7 @@ func (b *programBuild) object(set, settled []*rule) *wireObject {
 		if !known {
 			at = len(o.names)
 			places[name] = at
-			o.names = append(o.names, wireName{text: name})
+			o.names = append(o.names, nameOf(name))
 		}
 		return at
 	}
@@ -707,7 +755,12 @@ func (b *programBuild) property(a *allRules, name string) *wireNode {
 			set = append(set, o.additional)
 		}
 	}
-	return b.node(set)
+	return b.node(append(set, a.ofNames(func(o *objectRules) bool {
+		return o.properties[name] != nil || slices.ContainsFunc(o.patterns, func(p patternRule) bool {
+			matched, err := p.pattern.match(name)
+			return matched && err == nil
+		})
+	})...))
 }
 
 // stray is the node of properties that are named nowhere and match some of the
@@ -729,7 +782,9 @@ func (b *programBuild) stray(a *allRules, patterns []*pattern, which int) *wireN
 			set = append(set, o.additional)
 		}
 	}
-	return b.node(set)
+	return b.node(append(set, a.ofNames(func(o *objectRules) bool {
+		return slices.ContainsFunc(o.patterns, func(p patternRule) bool { return which&(1<<slices.Index(patterns, p.pattern)) != 0 })
+	})...))
 }
 
 // index makes the table of names, and the guess that they come in order.
@@ -745,7 +800,20 @@ func (o *wireObject) index() {
 	}
 	o.after = make([]atomic.Uint32, len(o.names)+1)
 	for i := range o.after {
-		o.after[i].Store(uint32(i))
+		o.after[i].Store(uint32(min(i, len(o.names)-1)))
+	}
+	o.lessons.Store(maxLessons)
+}
+
+// maxLessons is how often an object changes its guess of what comes next.
+// Where events have no order of their own, guessing is given up, so that
+// readers do not go on to write to what all of them read.
+const maxLessons = 4096
+
+func (o *wireObject) learn(expected, at int) {
+	if o.lessons.Load() > 0 {
+		o.lessons.Add(-1)
+		o.after[expected].Store(uint32(at))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"regexp/syntax"
 	"slices"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Lang is a regular language over Unicode scalar values. It is immutable and
@@ -17,10 +18,9 @@ type Lang struct {
 	accept []bool
 	start  int
 
-	// For matching bytes: next on one line, and the classes of ASCII.
-	flat  []int32
-	final []bool // nothing that follows matters
-	ascii [128]uint8
+	flat []int16 // by state, then byte of ASCII: the next state or matched; nil where there are many
+	idle []bool  // by state: where printable ASCII leads back to it
+	all  bool    // everything matches
 }
 
 // Parse returns the language of the strings in which an expression, in the
@@ -232,42 +232,81 @@ func (d *determiniser) lang() (*Lang, error) {
 
 // flatten prepares for MatchBytes.
 func (l *Lang) flatten() {
-	l.final = make([]bool, len(l.next))
+	final := make([]bool, len(l.next)) // nothing that follows matters
 	surrogates := l.classOf(0xD800)
 	for at, next := range l.next {
 		stays := l.accept[at]
 		for c, to := range next {
-			l.flat = append(l.flat, int32(to))
 			stays = stays && (to == at || c == surrogates)
 		}
-		l.final[at] = stays
+		final[at] = stays
 	}
-	for r := range l.ascii {
-		l.ascii[r] = uint8(l.classOf(rune(r)))
+	if l.all = final[l.start]; l.all || len(l.next) > maxFlat {
+		return
+	}
+	l.idle = make([]bool, len(l.next))
+	for at, next := range l.next {
+		l.idle[at] = true
+		for r := range utf8.RuneSelf {
+			to := next[l.classOf(rune(r))]
+			if to >= 0 && final[to] {
+				to = matched
+			}
+			l.flat = append(l.flat, int16(to))
+			l.idle[at] = l.idle[at] && (to == at || !isPrintable(byte(r)))
+		}
 	}
 }
 
+// maxFlat is the number of states up to which there is a table by bytes, a
+// quarter of a kilobyte each.
+const maxFlat = 512
+
+// matched stands in the table by bytes for a state after which nothing matters.
+const matched = -2
+
 // MatchBytes is Match on bytes, valid UTF-8. It does not allocate.
 func (l *Lang) MatchBytes(b []byte) bool {
-	at, size := l.start, l.size
-	for i := 0; i < len(b); {
-		if l.final[at] {
-			return true
-		}
-		c := int(b[i])
-		if c < utf8.RuneSelf {
-			c = int(l.ascii[c])
-			i++
+	switch {
+	case l.all:
+		return true
+	case l.flat == nil:
+		return l.Match(unsafe.String(unsafe.SliceData(b), len(b)))
+	}
+	at := l.start
+	for i := 0; i < len(b); i++ {
+		was := at
+		if c := b[i]; c < utf8.RuneSelf {
+			at = int(l.flat[at<<7|int(c)])
 		} else {
 			r, n := utf8.DecodeRune(b[i:])
-			c = l.classOf(r)
-			i += n
+			at = l.next[at][l.classOf(r)]
+			i += n - 1
 		}
-		if at = int(l.flat[at*size+c]); at < 0 {
-			return false
+		if at < 0 {
+			return at == matched
+		}
+		if at == was && l.idle[at] {
+			i = printable(b, i+1) - 1
 		}
 	}
 	return l.accept[at]
+}
+
+func isPrintable(c byte) bool { return c >= ' ' && c < 0x80 }
+
+// printable is the first byte from i that is a control character or above
+// ASCII, eight at once.
+func printable(b []byte, i int) int {
+	for ; i+8 <= len(b); i += 8 {
+		if w := binary.LittleEndian.Uint64(b[i:]); (w|w-0x2020202020202020)&0x8080808080808080 != 0 {
+			break
+		}
+	}
+	for i < len(b) && isPrintable(b[i]) {
+		i++
+	}
+	return i
 }
 
 // trim makes the states dead that no match can be reached from.
