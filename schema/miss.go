@@ -24,7 +24,7 @@ func (s *Schema) Misses(seed uint64, n int) ([]Miss, error) {
 	}
 	s = s.settled()
 	rng := rand.New(rand.NewPCG(seed, 1))
-	if _, err := s.sample(rng); err != nil {
+	if _, err := s.plain(); err != nil {
 		return nil, err
 	}
 	places := violable(s.rule)
@@ -34,20 +34,29 @@ func (s *Schema) Misses(seed uint64, n int) ([]Miss, error) {
 		if len(all) >= n {
 			break
 		}
-		value, err := (&Schema{rule: p.violated()}).sample(rng)
+		violated := &Schema{rule: p.violated()}
+		plain, err := violated.plain()
 		if err != nil {
 			continue // it cannot be violated alone
 		}
-		problems := s.ValidateJSON(value)
-		if len(problems) == 1 && (problems[0].Keyword == p.keyword || composes(p.keyword)) {
+		value := AppendJSON(nil, violated.tasteful(plain, rng))
+		if problems := s.ValidateJSON(value); len(problems) == 1 && p.explains(problems[0]) {
 			all = append(all, Miss{value, problems[0]})
 		}
 	}
 	return all, nil
 }
 
-// composes reports whether a violation is explained by the parts of a keyword.
-func composes(keyword string) bool { return keyword == "anyOf" || keyword == "oneOf" }
+// explains reports whether a problem is that of the place: of its keyword, of
+// a keyword that has others say what is wrong, or of the alternatives that the
+// place is in.
+func (p *place) explains(problem Problem) bool {
+	switch p.keyword {
+	case problem.Keyword, "anyOf", "oneOf", "propertyNames", "dependentSchemas", "dependencies":
+		return true
+	}
+	return slices.ContainsFunc(p.way, func(s step) bool { return s.choice != "" && s.choice == problem.Keyword })
+}
 
 // place is a keyword that every value of a schema has to meet, if it has the
 // member that the way leads to.
@@ -64,6 +73,7 @@ type place struct {
 type step struct {
 	from   *rule
 	follow func(r *rule, to *rule)
+	choice string // the keyword, where it leads into one of several alternatives
 }
 
 // maxPlaces bounds how many keywords of one schema are gone through, and
@@ -88,13 +98,29 @@ func violable(root *rule) []place {
 		}
 		next := func(to *rule, follow func(r, to *rule)) {
 			if to != nil {
-				walk(to, append(slices.Clip(way), step{r, follow}), above)
+				walk(to, append(slices.Clip(way), step{from: r, follow: follow}), above)
 			}
 		}
 		next(r.ref, func(r, to *rule) { r.ref = to })
 		for i, sub := range r.allOf {
 			next(sub, func(r, to *rule) { r.allOf = slices.Clone(r.allOf); r.allOf[i] = to })
 		}
+		choice := func(keyword string, alternatives []*rule) {
+			for _, sub := range alternatives {
+				walk(sub, append(slices.Clip(way), step{r, func(r, to *rule) {
+					// The value is nearly the one, and none of the others.
+					none := &rule{node: r.node, dialect: r.dialect, resource: r.resource, anyOf: alternatives}
+					r.allOf = append(slices.Clip(r.allOf), to, &rule{node: r.node, dialect: r.dialect, resource: r.resource, not: none})
+					if keyword == "anyOf" {
+						r.anyOf = nil
+					} else {
+						r.oneOf = nil
+					}
+				}, keyword}), above)
+			}
+		}
+		choice("anyOf", r.anyOf)
+		choice("oneOf", r.oneOf)
 		if a := r.array; a != nil {
 			for i, sub := range a.prefix {
 				next(sub, func(r, to *rule) {
@@ -295,6 +321,10 @@ func objectSingles(r *rule, add addSingle) {
 		part("additionalProperties", true, func(o *objectRules) {
 			o.properties, o.patterns, o.additional = anythingFor(from.properties), from.patterns, from.additional
 		}, func(o *objectRules) { o.additional = nil })
+	}
+	for i, d := range from.dependencies {
+		part(d.keyword, true, func(o *objectRules) { o.dependencies = []dependency{d} },
+			func(o *objectRules) { o.dependencies = slices.Delete(slices.Clone(o.dependencies), i, i+1) })
 	}
 	for i, name := range from.required {
 		part("required", true, func(o *objectRules) { o.required = []*syntax.Node{name} },

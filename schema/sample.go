@@ -3,6 +3,8 @@ package schema
 import (
 	"errors"
 	"math/rand/v2"
+
+	"github.com/treaty-events/treaty/internal/syntax"
 )
 
 // ErrUnsatisfiable says that a schema has no values.
@@ -17,35 +19,39 @@ func (s *Schema) Sample(seed uint64, n int) ([][]byte, error) {
 		return nil, errors.New("samples of Avro schemas are not made here")
 	}
 	s = s.settled()
+	plain, err := s.plain()
+	if err != nil {
+		return nil, err
+	}
 	var all [][]byte
 	for i := range n {
-		value, err := s.sample(rand.New(rand.NewPCG(seed, uint64(i))))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, value)
+		all = append(all, AppendJSON(nil, s.tasteful(plain, rand.New(rand.NewPCG(seed, uint64(i))))))
 	}
 	return all, nil
 }
 
-// sample makes one value of a settled schema.
-func (s *Schema) sample(rng *rand.Rand) ([]byte, error) {
+// plain is the first value of a settled schema that is found.
+func (s *Schema) plain() (*syntax.Node, error) {
 	v := newSolver(s.rule)
-	goal := v.ofRule(s.rule)
-	plain := v.solve(goal)
-	switch plain.state {
-	case unsatisfiable:
+	o := v.solve(v.ofRule(s.rule))
+	switch {
+	case o.state == unsatisfiable:
 		return nil, ErrUnsatisfiable
-	case unknown:
-		return nil, errors.New("no value of the schema was found: " + plain.reason)
-	}
-	v.taste = &taste{rng: rng}
-	v.steps = 0
-	if o := v.give(goal); o.state == satisfied && s.Valid(o.value) {
-		return AppendJSON(nil, o.value), nil
-	}
-	if !s.Valid(plain.value) {
+	case o.state == unknown:
+		return nil, errors.New("no value of the schema was found: " + o.reason)
+	case !s.Valid(o.value):
 		return nil, errors.New("no value of the schema was found: the one that was does not hold against it")
 	}
-	return AppendJSON(nil, plain.value), nil
+	return o.value, nil
+}
+
+// tasteful is a value of a settled schema made at random, or the plain one
+// where none is found.
+func (s *Schema) tasteful(plain *syntax.Node, rng *rand.Rand) *syntax.Node {
+	v := newSolver(s.rule)
+	v.taste = &taste{rng: rng}
+	if o := v.give(v.ofRule(s.rule)); o.state == satisfied && s.Valid(o.value) {
+		return o.value
+	}
+	return plain
 }

@@ -177,7 +177,7 @@ func TestContainmentSound(t *testing.T) {
 		counts[got.Verdict]++
 		switch got.Verdict {
 		case NotContained:
-			if why := confirmed(string(superText), string(subText), got.Witness); why != "" {
+			if why := confirmed(Draft2020, true, string(superText), string(subText), got.Witness); why != "" {
 				t.Errorf("the witness %s is none for another validator: %s\nsub   %s\nsuper %s", got.Witness, why, subText, superText)
 			}
 		case Undecided:
@@ -200,11 +200,16 @@ func TestContainmentSound(t *testing.T) {
 }
 
 // confirmed holds a witness against both schemas with another validator.
-func confirmed(super, sub string, witness []byte) string {
+func confirmed(d Dialect, formats bool, super, sub string, witness []byte) string {
 	valid := func(text string) (bool, error) {
 		c := jsonschema.NewCompiler()
-		c.DefaultDraft(jsonschema.Draft2020)
-		c.AssertFormat()
+		c.DefaultDraft(map[Dialect]*jsonschema.Draft{Draft4: jsonschema.Draft4, Draft6: jsonschema.Draft6, Draft7: jsonschema.Draft7, Draft2019: jsonschema.Draft2019, Draft2020: jsonschema.Draft2020}[d])
+		if formats {
+			c.AssertFormat()
+		}
+		if d == Draft7 {
+			c.AssertContent()
+		}
 		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 		if err != nil {
 			return false, err
