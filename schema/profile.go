@@ -11,7 +11,7 @@ import (
 type Profile struct {
 	Declared      bool // producers emit only fields that their schema declares
 	Tolerant      bool // readers ignore fields that their schema does not declare
-	OpenEnums     bool // readers accept values of the same types that their enums do not list
+	OpenEnums     bool // readers accept values of the same types that their enums do not list; an enum of one value is a const
 	DefaultsApply bool // readers fill in the defaults of their schema
 	FormatsIgnore bool // formats say nothing about validity
 }
