@@ -41,6 +41,20 @@ type avroType struct {
 	items    *avroType // of an array or map
 	branches []*avroType
 	size     int
+	logical  avroLogical
+}
+
+// avroLogical is a logical type that annotates a type which can carry it.
+type avroLogical struct {
+	name             string // "" for none
+	precision, scale int    // of decimal
+}
+
+func (l avroLogical) String() string {
+	if l.name == "decimal" {
+		return fmt.Sprintf("decimal(%d,%d)", l.precision, l.scale)
+	}
+	return l.name
 }
 
 type avroField struct {
@@ -544,6 +558,17 @@ func (r *avroReader) logical(n *syntax.Node, t *avroType) {
 				Fix:     replaceText(l, near, false)})
 		}
 		return
+	}
+	if wants == "" && t.node != nil {
+		t.logical = avroLogical{name: l.Value}
+		if l.Value == "decimal" {
+			if p := n.Get("precision"); p != nil {
+				t.logical.precision = count(p)
+			}
+			if scale := n.Get("scale"); scale != nil {
+				t.logical.scale = count(scale)
+			}
+		}
 	}
 	if wants != "" {
 		r.fault(l, "logicalType %s annotates %s only, and is ignored on %s; change the type", l.Value, wants, t.describe())

@@ -70,6 +70,8 @@ func (v *avroValidation) check(t *avroType, n *syntax.Node) {
 	case avroString:
 		if n.Kind != syntax.String {
 			wrong("a string")
+		} else if !t.holdsBytes([]byte(n.Value)) {
+			v.fault(t, n, "logicalType", "%s is no %s", quote(n.Value), t.logical)
 		}
 	case avroBytes, avroFixed:
 		v.binary(t, n, wrong)
@@ -119,6 +121,10 @@ func (v *avroValidation) integer(t *avroType, n *syntax.Node, wrong func(string)
 		wrong("a whole number (" + t.name + ")")
 	case d.cmp(least) < 0 || d.cmp(most) > 0:
 		v.fault(t, n, "type", "%s does not fit %s, which has %d bits", clip(n.Value), t.name, bits)
+	default:
+		if i, ok := d.int(); ok && !t.logical.holdsNumber(int64(i)) {
+			v.fault(t, n, "logicalType", "%s is no %s, which counts within a day", clip(n.Value), t.logical)
+		}
 	}
 }
 
@@ -130,12 +136,17 @@ func (v *avroValidation) binary(t *avroType, n *syntax.Node, wrong func(string))
 		return
 	}
 	size := 0
+	var b []byte
 	for _, c := range n.Value {
 		if c > 0xff {
 			v.fault(t, n, "type", "%s has the character %q, but stands for bytes; write characters up to U+00FF", quote(n.Value), c)
 			return
 		}
 		size++
+		b = append(b, byte(c))
+	}
+	if !t.holdsBytes(b) {
+		v.fault(t, n, "logicalType", "%s has more digits than %s", quote(n.Value), t.logical)
 	}
 	if t.kind == avroFixed && size != t.size {
 		v.fault(t, n, "size", "%s has %s, but %s has %d", quote(n.Value), plural(size, "byte"), t.name, t.size)

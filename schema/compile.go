@@ -65,6 +65,8 @@ func NewCompiler(resolve Resolver, opts ...Option) *Compiler {
 type Schema struct {
 	rule    *rule
 	avro    *avroType
+	source  *syntax.Node // of avro
+	codec   *avroCodec   // of avro
 	dynamic bool
 	lax     Laxity
 
@@ -96,7 +98,7 @@ func (c *Compiler) Compile(n *syntax.Node, d Dialect) (*Schema, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Schema{avro: t}, nil
+		return &Schema{avro: t, source: n, codec: &avroCodec{}}, nil
 	case !d.IsJSONSchema():
 		return nil, &CompileError{n, "a schema of an " + d.String() + " language is not understood; values cannot be checked against it"}
 	}

@@ -11,10 +11,16 @@ import (
 // made small, which sub's validator accepted and super's refused; where neither
 // could be reached within the limits the verdict is Undecided with the reason.
 // The answer depends on nothing but the arguments. Both schemas have to be of
-// one language: JSON Schema, whatever the dialects, or Avro.
+// one language: JSON Schema, whatever the dialects, or Avro. For Avro the question
+// is whether every datum written with sub can be read with super, by the rules of
+// the specification ("Schema Resolution"), which leave the profile nothing to say;
+// the witness is in Avro's JSON encoding.
 func Contains(super, sub *Schema, p Profile) Containment {
-	if super.avro != nil || sub.avro != nil {
-		return Containment{Reason: "Avro"}
+	switch {
+	case super.avro != nil && sub.avro != nil:
+		return resolves(super.avro, sub.avro)
+	case super.avro != nil || sub.avro != nil:
+		return Containment{Reason: "one schema is an Avro schema and the other is not; compare schemas of one language"}
 	}
 	w, r := p.writer(sub.settled()), p.reader(super.settled())
 	for _, s := range []*Schema{w, r.Schema} {

@@ -20,7 +20,7 @@ type Miss struct {
 // The error is that of Sample.
 func (s *Schema) Misses(seed uint64, n int) ([]Miss, error) {
 	if s.avro != nil {
-		return nil, ErrUnsatisfiable
+		return s.missAvro(seed, n)
 	}
 	s = s.settled()
 	rng := rand.New(rand.NewPCG(seed, 1))

@@ -12,11 +12,11 @@ var ErrUnsatisfiable = errors.New("no value satisfies the schema, so there is no
 
 // Sample makes n values of the schema, as JSON, that look like what a person
 // would write: names, formats, enums and the schema's own examples are gone by.
-// Equal seeds give equal values. The error is ErrUnsatisfiable where the schema
+// Data of Avro schemas are in Avro's JSON encoding. Equal seeds give equal values. The error is ErrUnsatisfiable where the schema
 // has none, and another where none was found within the limits.
 func (s *Schema) Sample(seed uint64, n int) ([][]byte, error) {
 	if s.avro != nil {
-		return nil, errors.New("samples of Avro schemas are not made here")
+		return sampleAvro(s.avro, seed, n)
 	}
 	s = s.settled()
 	plain, err := s.plain()
