@@ -1,3 +1,29 @@
 module github.com/treaty-events/treaty/bench
 
-go 1.26
+go 1.26.4
+
+require (
+	github.com/bytedance/sonic v1.15.5
+	github.com/google/jsonschema-go v0.4.3
+	github.com/kaptinlin/jsonschema v0.9.0
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
+	github.com/treaty-events/treaty v0.0.0
+)
+
+require (
+	github.com/bytedance/gopkg v0.1.3 // indirect
+	github.com/bytedance/sonic/loader v0.5.3 // indirect
+	github.com/cloudwego/base64x v0.1.6 // indirect
+	github.com/dlclark/regexp2/v2 v2.12.0 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260601182631-00ed12fed2a6 // indirect
+	github.com/goccy/go-yaml v1.19.2 // indirect
+	github.com/kaptinlin/jsonpointer v0.4.26 // indirect
+	github.com/klauspost/cpuid/v2 v2.2.9 // indirect
+	github.com/twitchyliquid64/golang-asm v0.15.1 // indirect
+	github.com/twmb/avro v1.9.0 // indirect
+	golang.org/x/arch v0.0.0-20210923205945-b76863e36670 // indirect
+	golang.org/x/sys v0.26.0 // indirect
+	golang.org/x/text v0.38.0 // indirect
+)
+
+replace github.com/treaty-events/treaty => ../

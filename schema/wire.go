@@ -76,6 +76,8 @@ type scanner struct {
 	keys  []wireKey // of the objects being read, those that their schema does not name
 	bits  []uint64  // of objects with many properties, which are there
 	buf   []byte    // a text without its escapes
+
+	plainKey bool // the key that was read last is ASCII without escapes
 }
 
 // wireKey is a key that has been read.
@@ -370,8 +372,7 @@ func (d *scanner) string(i int, t *wireText) int {
 		if t.free {
 			return e + 1
 		}
-		text := d.text[i+1 : e]
-		if len(text) < t.minLength || t.maxLength >= 0 && len(text) > t.maxLength || !t.holds(text) {
+		if !t.fits(d.text[i+1 : e]) {
 			return -1
 		}
 		return d.settle(i, e+1, t.choices)
@@ -394,6 +395,11 @@ func (d *scanner) string(i int, t *wireText) int {
 		return -1
 	}
 	return d.settle(i, end, t.choices)
+}
+
+// fits is what is asked of a text of ASCII, but for alternatives.
+func (t *wireText) fits(text []byte) bool {
+	return len(text) >= t.minLength && (t.maxLength < 0 || len(text) <= t.maxLength) && t.holds(text)
 }
 
 // holds is what is asked of a text apart from its length.
@@ -600,12 +606,14 @@ func (d *scanner) object(i int, o *wireObject) int {
 					o.learn(expected, at)
 				}
 				expected = at + 1
-			} else if len(o.patterns) > 0 {
-				n = o.byPattern[d.matching(i, o)]
-			}
-			for _, k := range o.keyNodes {
-				if d.value(i, k) < 0 {
-					return -1
+			} else {
+				if len(o.patterns) > 0 {
+					n = o.byPattern[d.matching(i, o)]
+				}
+				for _, k := range o.keyNodes {
+					if !d.keyFits(i, after, k) {
+						return -1
+					}
 				}
 			}
 			i = after
@@ -697,7 +705,9 @@ func (d *scanner) key(i int, o *wireObject) (at, after int) {
 	var name []byte
 	if e := plainEnd(d.text, i+1); e < len(d.text) && d.text[e] == '"' {
 		name, after = d.text[i+1:e], e+1
+		d.plainKey = true
 	} else {
+		d.plainKey = false
 		s, end := d.quoted(i)
 		if end < 0 {
 			return -1, -1
@@ -718,6 +728,14 @@ func (d *scanner) key(i int, o *wireObject) (at, after int) {
 	}
 	d.keys = append(d.keys, wireKey{h, i + 1, after - 1})
 	return -1, after
+}
+
+// keyFits holds the key that was read last to a node.
+func (d *scanner) keyFits(i, after int, n *wireNode) bool {
+	if n.text == nil || !d.plainKey || len(n.text.choices) > 0 {
+		return d.value(i, n) == after
+	}
+	return n.text.fits(d.text[i+1 : after-1])
 }
 
 // hashOf is a hash of a key: its length and its first and last eight bytes.

@@ -202,6 +202,7 @@ func (s *Schema) program() *program {
 			b.later = b.later[:len(b.later)-1]
 			next()
 		}
+		b.dropNames()
 		if b.byTree || circular(settled.rule) != nil {
 			any := &programBuild{nodes: map[string]*wireNode{}, ids: map[*rule]int{}, objects: map[string]*wireObject{}}
 			root = any.node(nil)
@@ -713,6 +714,25 @@ func (b *programBuild) object(set, settled []*rule) *wireObject {
 	}
 	o.index()
 	return o
+}
+
+// dropNames lets no property be there whose name propertyNames refuses, so that
+// only names that are not known beforehand are held to it.
+func (b *programBuild) dropNames() {
+	d := &scanner{}
+	for _, o := range b.objects {
+		if o == nil || b.byTree {
+			continue
+		}
+		for i := range o.names {
+			d.text = AppendJSON(nil, text(o.names[i].text))
+			for _, k := range o.keyNodes {
+				if !d.document(k) {
+					o.names[i].node = noValue
+				}
+			}
+		}
+	}
 }
 
 // nameOrder is the properties of a rule in the order in which they are written,

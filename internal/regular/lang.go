@@ -299,7 +299,7 @@ func isPrintable(c byte) bool { return c >= ' ' && c < 0x80 }
 // ASCII, eight at once.
 func printable(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {
-		if w := binary.LittleEndian.Uint64(b[i:]); (w|w-0x2020202020202020)&0x8080808080808080 != 0 {
+		if w := binary.LittleEndian.Uint64(b[i:]); (w|(w-0x2020202020202020))&0x8080808080808080 != 0 {
 			break
 		}
 	}
