@@ -39,7 +39,7 @@ func (s *Schema) Misses(seed uint64, n int) ([]Miss, error) {
 		if err != nil {
 			continue // it cannot be violated alone
 		}
-		value := AppendJSON(nil, violated.tasteful(plain, rng))
+		value := AppendJSON(nil, arranged(violated.tasteful(plain, rng), []*rule{s.rule}))
 		if problems := s.ValidateJSON(value); len(problems) == 1 && p.explains(problems[0]) {
 			all = append(all, Miss{value, problems[0]})
 		}

@@ -25,7 +25,7 @@ func (s *Schema) Sample(seed uint64, n int) ([][]byte, error) {
 	}
 	var all [][]byte
 	for i := range n {
-		all = append(all, AppendJSON(nil, s.tasteful(plain, rand.New(rand.NewPCG(seed, uint64(i))))))
+		all = append(all, AppendJSON(nil, arranged(s.tasteful(plain, rand.New(rand.NewPCG(seed, uint64(i)))), []*rule{s.rule})))
 	}
 	return all, nil
 }

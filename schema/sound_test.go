@@ -7,6 +7,7 @@ import (
 	"math/rand"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -239,4 +240,41 @@ func confirmed(d Dialect, formats bool, super, sub string, witness []byte) strin
 		return fmt.Sprintf("valid by sub %v, by super %v", inSub, inSuper)
 	}
 	return ""
+}
+
+// FuzzContains holds the answers for any two schemas to what they promise: an
+// end, a witness that is one, and no sample that says otherwise.
+func FuzzContains(f *testing.F) {
+	f.Add(`{"type":"integer"}`, `{"type":"number"}`, uint8(0))
+	f.Add(`{"oneOf":[{"type":"number"},{"type":"integer"}]}`, `{"not":{"multipleOf":0.3}}`, uint8(0))
+	f.Add(`{"properties":{"a":{"$ref":"#"}},"required":["a"]}`, `{"patternProperties":{"^a+$":false}}`, uint8(3))
+	f.Add(`{"items":{"enum":["a","b"]},"uniqueItems":true}`, `{"maxItems":2,"contains":{"pattern":"^[ab]$"}}`, uint8(31))
+	f.Add(`{"unevaluatedProperties":false,"anyOf":[{"properties":{"a":true}},{"properties":{"b":true}}]}`, `{"maxProperties":2}`, uint8(0))
+	f.Fuzz(func(t *testing.T, super, sub string, profile uint8) {
+		late := time.AfterFunc(20*time.Second, func() { panic("it does not end") })
+		defer late.Stop()
+		a, err := Parse("", []byte(super), Draft2020)
+		if err != nil {
+			return
+		}
+		b, err := Parse("", []byte(sub), Draft2020)
+		if err != nil {
+			return
+		}
+		p := Profile{Declared: profile&1 != 0, Tolerant: profile&2 != 0, OpenEnums: profile&4 != 0, DefaultsApply: profile&8 != 0, FormatsIgnore: profile&16 != 0}
+		c := Contains(a, b, p)
+		switch {
+		case c.Verdict == NotContained && !b.ValidJSON(c.Witness) && !p.FormatsIgnore:
+			t.Errorf("the witness %s is no value of sub", c.Witness)
+		case c.Verdict == NotContained && a.ValidJSON(c.Witness) && !p.FormatsIgnore:
+			t.Errorf("the witness %s is a value of super", c.Witness)
+		case c.Verdict == Contained && p == Profile{}:
+			samples, _ := b.Sample(1, 3)
+			for _, v := range samples {
+				if !a.ValidJSON(v) {
+					t.Errorf("contained, but %s shows otherwise", v)
+				}
+			}
+		}
+	})
 }

@@ -658,7 +658,7 @@ func (b *programBuild) object(set, settled []*rule) *wireObject {
 		if r.object == nil {
 			continue
 		}
-		for _, name := range b.nameOrder(r) {
+		for _, name := range nameOrder(r) {
 			place(name)
 		}
 		for _, p := range r.object.patterns {
@@ -737,7 +737,7 @@ func (b *programBuild) dropNames() {
 
 // nameOrder is the properties of a rule in the order in which they are written,
 // which events follow more often than not.
-func (b *programBuild) nameOrder(r *rule) []string {
+func nameOrder(r *rule) []string {
 	var names []string
 	for _, item := range items(r.node.Get("properties")) {
 		if _, has := r.object.properties[item.Key.Value]; has && !slices.Contains(names, item.Key.Value) {

@@ -4,6 +4,7 @@ import (
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/internal/syntax"
+	"github.com/treaty-events/treaty/schema"
 )
 
 // Run applies every rule to a contract and returns what reading it found and
@@ -13,7 +14,7 @@ import (
 func Run(c *contract.Contract, reading []diag.Diagnostic, o Options, s Settings) []diag.Diagnostic {
 	found := append([]diag.Diagnostic(nil), reading...)
 	if c.Document().Root.Is(syntax.Mapping) && c.Document().Version.Major != 0 {
-		compiler := newCompiler(c.Document())
+		compiler := schema.NewCompiler(c.Document().Schema)
 		checkSchemas(c.Document(), compiler, func(d diag.Diagnostic) { found = append(found, d) })
 		for _, r := range Table() {
 			if r.Check == nil || s.off(r.ID) {

@@ -359,7 +359,7 @@ func withoutNulls(n *syntax.Node) *syntax.Node {
 
 func (e *eventCheck) compiler(c *contract.Contract) *schema.Compiler {
 	if e.compilers[c] == nil {
-		e.compilers[c] = newCompiler(c.Document())
+		e.compilers[c] = schema.NewCompiler(c.Document().Schema)
 	}
 	return e.compilers[c]
 }

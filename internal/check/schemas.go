@@ -10,35 +10,12 @@ import (
 	"github.com/treaty-events/treaty/schema"
 )
 
-// newCompiler returns a compiler for the schemas of a document.
-func newCompiler(doc *document.Document) *schema.Compiler {
-	return schema.NewCompiler(resolver(doc))
-}
-
-// resolver finds the schema that a reference of the document leads to. A
-// reference may name a Multi Format Schema Object, and means the schema in it.
-func resolver(doc *document.Document) schema.Resolver {
-	return func(ref *syntax.Node) *syntax.Node {
-		to := doc.Target(ref)
-		if document.IsRef(to) && doc.Resolve(to) == nil {
-			return nil // round in a circle, or nowhere
-		}
-		if to.Get("schemaFormat") != nil {
-			if inner := to.Get("schema"); inner != nil {
-				return inner
-			}
-		}
-		return to
-	}
-}
-
 // checkSchemas runs package schema over the schemas of a document: what they
 // say, and the defaults and examples in them.
 func checkSchemas(doc *document.Document, c *schema.Compiler, report func(diag.Diagnostic)) {
-	resolve := resolver(doc)
-	check := func(n *syntax.Node, d schema.Dialect) {
+		check := func(n *syntax.Node, d schema.Dialect) {
 		var found []diag.Diagnostic
-		schema.Check(n, d, resolve, func(d diag.Diagnostic) {
+		schema.Check(n, d, doc.Schema, func(d diag.Diagnostic) {
 			found = append(found, d)
 			report(d)
 		})

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,8 +25,10 @@ func schemaCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "schema", Short: "Ask a schema by itself: does a value conform, is one contained in another, show me some",
 		Long: `The three questions that everything else stands on, about JSON Schema (draft-04 to
-2020-12, the Schema Objects of AsyncAPI and OpenAPI 3.0) and Avro.`,
+2020-12, the Schema Objects of AsyncAPI and OpenAPI 3.0) and Avro. A SCHEMA is a file,
+or FILE#/POINTER for a schema in an AsyncAPI document.`,
 		Example: `  treaty schema validate order.schema.json order.json
+  treaty schema sample asyncapi.yaml#/components/schemas/Order
   treaty schema contains old.schema.json new.schema.json
   treaty schema sample order.schema.json --count 3`,
 		Args: cobra.ArbitraryArgs,
@@ -138,17 +141,53 @@ func (f *schemaFlags) read(a *app, path, what string) (*syntax.Node, error) {
 	return root, nil
 }
 
-// schemaFile reads and compiles a schema.
-func (f *schemaFlags) schemaFile(a *app, c *schema.Compiler, path string) (*schema.Schema, error) {
+// schemaFile reads and compiles a schema: a file, or FILE#/POINTER for one in an
+// AsyncAPI document.
+func (f *schemaFlags) schemaFile(ctx context.Context, a *app, assertFormat bool, path string) (*schema.Schema, error) {
+	if file, pointer, within := strings.Cut(path, "#"); within {
+		return f.schemaWithin(ctx, a, assertFormat, file, pointer)
+	}
+	c := f.compiler(assertFormat)
 	root, err := f.read(a, path, "schema")
 	if err != nil {
 		return nil, err
+	}
+	if root.Get("asyncapi") != nil {
+		return nil, fmt.Errorf("%s is an AsyncAPI document; name a schema in it, such as %s#/components/schemas/NAME", path, path)
 	}
 	d := f.dialect
 	if d == schema.Unknown && strings.HasSuffix(path, ".avsc") {
 		d = schema.Avro
 	}
 	s, err := c.Compile(root, d.OrDeclared(root))
+	if err != nil {
+		return nil, fmt.Errorf("the schema cannot be used: %w", err)
+	}
+	return s, nil
+}
+
+// schemaWithin compiles a schema of a document, with the references of the
+// document.
+func (f *schemaFlags) schemaWithin(ctx context.Context, a *app, assertFormat bool, file, pointer string) (*schema.Schema, error) {
+	c, _, err := a.load(ctx, source{path: a.absolute(file)})
+	if err != nil {
+		return nil, err
+	}
+	doc := c.Document()
+	n, why := doc.At(pointer)
+	if n == nil {
+		return nil, fmt.Errorf("%s has nothing at %s: %s", file, pointer, why)
+	}
+	d := f.dialect
+	if d == schema.Unknown {
+		d = schema.AsyncAPI
+	}
+	for _, s := range doc.Schemas() {
+		if s.Node == n || s.Node == n.Get("schema") && n.Get("schemaFormat") != nil {
+			n, d = s.Node, s.Dialect
+		}
+	}
+	s, err := schema.NewCompiler(doc.Schema, schema.Documents(f.document), schema.FormatAssertion(assertFormat)).Compile(n, d)
 	if err != nil {
 		return nil, fmt.Errorf("the schema cannot be used: %w", err)
 	}
@@ -183,7 +222,7 @@ could not run.`,
 			if len(args) < 2 {
 				return errors.New("treaty schema validate needs a schema and at least one file of values; treaty schema validate -h shows an example")
 			}
-			return a.schemaValidate(&flags, !annotate, args[0], args[1:])
+			return a.schemaValidate(cmd.Context(), &flags, !annotate, args[0], args[1:])
 		},
 	}
 	flags.add(cmd)
@@ -192,12 +231,12 @@ could not run.`,
 	return cmd
 }
 
-func (a *app) schemaValidate(flags *schemaFlags, assertFormat bool, schemaPath string, files []string) error {
+func (a *app) schemaValidate(ctx context.Context, flags *schemaFlags, assertFormat bool, schemaPath string, files []string) error {
 	color, err := a.useColor()
 	if err != nil {
 		return err
 	}
-	s, err := flags.schemaFile(a, flags.compiler(assertFormat), schemaPath)
+	s, err := flags.schemaFile(ctx, a, assertFormat, schemaPath)
 	if err != nil {
 		return err
 	}
@@ -453,7 +492,7 @@ not run.`,
 			if len(args) != 2 {
 				return errors.New("treaty schema contains needs two schemas, what is to accept first: SUPER SUB; treaty schema contains -h shows an example")
 			}
-			return a.schemaContains(&flags, profile, args[0], args[1])
+			return a.schemaContains(cmd.Context(), &flags, profile, args[0], args[1])
 		},
 	}
 	flags.add(cmd)
@@ -554,13 +593,12 @@ func (f *schemaFlags) containsLine(q question, words profileWords) answer {
 	return contained(schema.Contains(super, sub, profile), time.Since(begin))
 }
 
-func (a *app) schemaContains(flags *schemaFlags, p schema.Profile, superPath, subPath string) error {
-	c := flags.compiler(true)
-	super, err := flags.schemaFile(a, c, superPath)
+func (a *app) schemaContains(ctx context.Context, flags *schemaFlags, p schema.Profile, superPath, subPath string) error {
+	super, err := flags.schemaFile(ctx, a, true, superPath)
 	if err != nil {
 		return err
 	}
-	sub, err := flags.schemaFile(a, c, subPath)
+	sub, err := flags.schemaFile(ctx, a, true, subPath)
 	if err != nil {
 		return err
 	}
@@ -623,7 +661,7 @@ With --batch each line of the standard input is {"id", "schema", "draft", "count
 			if count < 0 || count > maxSamples {
 				return fmt.Errorf("--count %d is out of range; it is at most %d", count, maxSamples)
 			}
-			s, err := flags.schemaFile(a, flags.compiler(true), args[0])
+			s, err := flags.schemaFile(cmd.Context(), a, true, args[0])
 			if err != nil {
 				return err
 			}

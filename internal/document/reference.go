@@ -54,6 +54,30 @@ func (d *Document) ResolvePointer(n *syntax.Node) *syntax.Node {
 	return d.Resolve(n)
 }
 
+// Schema is the schema that a reference leads to, a schema.Resolver: a reference
+// may name a Multi Format Schema Object, and means the schema in it.
+func (d *Document) Schema(ref *syntax.Node) *syntax.Node {
+	to := d.Target(ref)
+	if IsRef(to) && d.Resolve(to) == nil {
+		return nil // round in a circle, or nowhere
+	}
+	if to.Get("schemaFormat") != nil {
+		if inner := to.Get("schema"); inner != nil {
+			return inner
+		}
+	}
+	return to
+}
+
+// At is the node of the document's own file that a JSON Pointer leads to; where
+// there is none, why says what is there instead.
+func (d *Document) At(pointer string) (n *syntax.Node, why string) {
+	if pointer != "" && pointer[0] != '/' {
+		return nil, "a JSON Pointer begins with /"
+	}
+	return d.descend(d.Written, pointer)
+}
+
 // step finds a reference's target, notes it, and reports what is wrong with
 // it, going round in a circle included.
 func (d *Document) step(ref *syntax.Node, report func(diag.Diagnostic)) *syntax.Node {
