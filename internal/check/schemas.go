@@ -13,7 +13,7 @@ import (
 // checkSchemas runs package schema over the schemas of a document: what they
 // say, and the defaults and examples in them.
 func checkSchemas(doc *document.Document, c *schema.Compiler, report func(diag.Diagnostic)) {
-		check := func(n *syntax.Node, d schema.Dialect) {
+	check := func(n *syntax.Node, d schema.Dialect) {
 		var found []diag.Diagnostic
 		schema.Check(n, d, doc.Schema, func(d diag.Diagnostic) {
 			found = append(found, d)
