@@ -21,6 +21,7 @@ type resolution struct {
 type unresolved struct {
 	datum  []byte
 	reason string
+	at     string // in the datum, a JSON Pointer
 }
 
 func resolves(reader, writer *avroType) Containment {
@@ -39,7 +40,7 @@ func resolves(reader, writer *avroType) Containment {
 	if len(faults) > 0 || len(validateAvro(writer, n)) > 0 || readable(writer, reader, n) {
 		return Containment{Reason: "a datum was found that seems to be unreadable, but does not hold against the schemas: " + u.reason}
 	}
-	return Containment{Verdict: NotContained, Witness: u.datum, Reason: u.reason}
+	return Containment{Verdict: NotContained, Witness: u.datum, Reason: u.reason, Problem: Problem{Instance: u.at, Message: u.reason}}
 }
 
 // fails finds a datum of w that r cannot read, nil where there is none. path is
@@ -56,7 +57,11 @@ func (c *resolution) fails(w, r *avroType, path string) *unresolved {
 	if w.kind == avroUnion {
 		for _, b := range w.branches {
 			if u := c.fails(b, r, path); u != nil {
-				return u.wrap(func(datum []byte) []byte { return tagged(b, datum) })
+				at := ""
+				if b.kind != avroNull {
+					at = "/" + b.branchName()
+				}
+				return u.wrap(at, func(datum []byte) []byte { return tagged(b, datum) })
 			}
 		}
 		return nil
@@ -66,32 +71,32 @@ func (c *resolution) fails(w, r *avroType, path string) *unresolved {
 		if path != "" {
 			why = path + ": " + why
 		}
-		return &unresolved{c.least.of(w), why}
+		return &unresolved{c.least.of(w), why, ""}
 	}
 	switch w.kind {
 	case avroEnum:
 		if r.kind == avroEnum && r.defaultSymbol() == "" {
 			for _, s := range w.symbols {
 				if !slices.Contains(r.symbols, s) {
-					return &unresolved{AppendJSON(nil, text(s)), pathBefore(path) + "the reader's " + r.describe() + " has no symbol " + quote(s) + " and no default"}
+					return &unresolved{AppendJSON(nil, text(s)), pathBefore(path) + "the reader's " + r.describe() + " has no symbol " + quote(s) + " and no default", ""}
 				}
 			}
 		}
 	case avroArray:
-		return c.fails(w.items, r.items, path+"/0").wrap(func(datum []byte) []byte { return slices.Concat([]byte("["), datum, []byte("]")) })
+		return c.fails(w.items, r.items, path+"/0").wrap("/0", func(datum []byte) []byte { return slices.Concat([]byte("["), datum, []byte("]")) })
 	case avroMap:
-		return c.fails(w.items, r.items, path+"/key").wrap(func(datum []byte) []byte { return slices.Concat([]byte(`{"key":`), datum, []byte("}")) })
+		return c.fails(w.items, r.items, path+"/key").wrap("/key", func(datum []byte) []byte { return slices.Concat([]byte(`{"key":`), datum, []byte("}")) })
 	case avroRecord:
 		for _, f := range r.fields {
 			i := written(w, f)
 			if i < 0 {
 				if f.byDef == nil {
-					return &unresolved{c.least.of(w), pathBefore(path) + "the reader's field " + quote(f.name) + " has no default and is not written"}
+					return &unresolved{c.least.of(w), pathBefore(path) + "the reader's field " + quote(f.name) + " has no default and is not written", ""}
 				}
 				continue
 			}
 			if u := c.fails(w.fields[i].typ, f.typ, path+"/"+f.name); u != nil {
-				return u.wrap(func(datum []byte) []byte { return c.least.record(w, i, datum) })
+				return u.wrap("/"+w.fields[i].name, func(datum []byte) []byte { return c.least.record(w, i, datum) })
 			}
 		}
 	}
@@ -105,11 +110,11 @@ func pathBefore(path string) string {
 	return path + ": "
 }
 
-func (u *unresolved) wrap(f func([]byte) []byte) *unresolved {
+func (u *unresolved) wrap(at string, f func([]byte) []byte) *unresolved {
 	if u == nil || u.datum == nil {
 		return u
 	}
-	return &unresolved{f(u.datum), u.reason}
+	return &unresolved{f(u.datum), u.reason, at + u.at}
 }
 
 // matching is the type that a reader reads data of w, no union, with: r, or the

@@ -90,12 +90,12 @@ func (c *contest) verdict(o *outcome, unsure string) Containment {
 		return Containment{Reason: unsure}
 	}
 	least := c.minimise(o.value)
-	text := AppendJSON(nil, least)
+	text := AppendJSON(nil, arranged(least, []*rule{c.sub.rule}))
 	problems := c.super.ValidateJSON(text)
 	if len(problems) == 0 || len(c.sub.ValidateJSON(text)) > 0 {
 		return Containment{Reason: "the value that was found does not hold against both schemas: " + clip(string(text))}
 	}
-	return Containment{Verdict: NotContained, Witness: text, Reason: at(problems[0])}
+	return Containment{Verdict: NotContained, Witness: text, Reason: at(problems[0]), Problem: problems[0]}
 }
 
 func at(p Problem) string {

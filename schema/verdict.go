@@ -26,4 +26,8 @@ type Containment struct {
 	Verdict Verdict
 	Witness []byte // of NotContained: a value of the sub-schema that the super-schema refuses, as JSON
 	Reason  string // of NotContained: why it is refused; of Undecided: the keyword and place that stopped the proof
+	// Problem is, of NotContained, what the super-schema has against the
+	// witness: where in it, and by which keyword. For Avro only its Instance is
+	// set.
+	Problem Problem
 }
