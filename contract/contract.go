@@ -254,3 +254,6 @@ func Load(ctx context.Context, name string, o Options) (*Contract, []diag.Diagno
 	}
 	return Of(doc), found, nil
 }
+
+// At is the place of a node.
+func At(n *syntax.Node) Place { return Place{n} }

@@ -110,7 +110,8 @@ type MessageDelivery struct {
 	Deprecation *Deprecation
 }
 
-func durationOf(n *syntax.Node) time.Duration {
+// DurationOf reads a duration of ISO 8601, such as P7D; zero where n is none.
+func DurationOf(n *syntax.Node) time.Duration {
 	d, err := document.ParseDuration(n.Str())
 	if err != nil {
 		return 0
@@ -143,17 +144,17 @@ func (r *reader) delivery(n *syntax.Node) *Delivery {
 		d.Ordering = &Ordering{Place: Place{x}, Scope: x.Get("scope").Str(), Key: x.Get("key").Str()}
 	}
 	if x := n.Get("dedupe"); x.Is(syntax.Mapping) {
-		d.Dedupe = &Dedupe{Place: Place{x}, By: texts(x.Get("by")), Window: durationOf(x.Get("window")),
+		d.Dedupe = &Dedupe{Place: Place{x}, By: texts(x.Get("by")), Window: DurationOf(x.Get("window")),
 			Where: x.Get("where").Str(), OnCollision: x.Get("onCollision").Str()}
 	}
 	if x := n.Get("retention"); x.Is(syntax.Mapping) {
-		d.Retention = &Retention{Place: Place{x}, Policy: x.Get("policy").Str(), Time: durationOf(x.Get("time"))}
+		d.Retention = &Retention{Place: Place{x}, Policy: x.Get("policy").Str(), Time: DurationOf(x.Get("time"))}
 	}
 	if x := n.Get("replay"); x.Is(syntax.Mapping) {
-		d.Replay = &Replay{Place: Place{x}, From: texts(x.Get("from")), MaxAge: durationOf(x.Get("maxAge"))}
+		d.Replay = &Replay{Place: Place{x}, From: texts(x.Get("from")), MaxAge: DurationOf(x.Get("maxAge"))}
 	}
 	if x := n.Get("bootstrap"); x.Is(syntax.Mapping) {
-		d.Bootstrap = &Bootstrap{Place: Place{x}, Mode: x.Get("mode").Str(), Channel: r.channelAt(x.Get("channel")), Overlap: durationOf(x.Get("overlap"))}
+		d.Bootstrap = &Bootstrap{Place: Place{x}, Mode: x.Get("mode").Str(), Channel: r.channelAt(x.Get("channel")), Overlap: DurationOf(x.Get("overlap"))}
 	}
 	return d
 }
@@ -163,7 +164,7 @@ func (r *reader) operationDelivery(n *syntax.Node) *OperationDelivery {
 		Start: n.Get("start").Str(), ReplaySafe: n.Get("replaySafe").IsTrue(), Outbox: n.Get("outbox").IsTrue(), Confirm: n.Get("confirm").Str()}
 	if x := n.Get("retry"); x.Is(syntax.Mapping) {
 		d.Retry = &Retry{Place: Place{x}, MaxAttempts: x.Get("maxAttempts").Int(), Strategy: x.Get("strategy").Str(),
-			Delay: durationOf(x.Get("delay")), MaxDelay: durationOf(x.Get("maxDelay"))}
+			Delay: DurationOf(x.Get("delay")), MaxDelay: DurationOf(x.Get("maxDelay"))}
 	}
 	if x := n.Get("deadLetter"); x.Is(syntax.Mapping) {
 		d.DeadLetter = &DeadLetter{Place: Place{x}, Channel: r.channelAt(x.Get("channel")), After: x.Get("after").Str()}

@@ -293,7 +293,7 @@ func (r *reader) message(entry *syntax.Node, ch *Channel) *Message {
 		m.Examples = append(m.Examples, &Example{Place: Place{e}, Name: e.Get("name").Str(), Headers: e.Get("headers"), Payload: e.Get("payload")})
 	}
 	if d := n.Get(document.ExtDelivery); d.Is(syntax.Mapping) {
-		m.Delivery = &MessageDelivery{Place: Place{d}, Expires: durationOf(d.Get("expires")), Deprecation: readDeprecation(d.Get("deprecated"))}
+		m.Delivery = &MessageDelivery{Place: Place{d}, Expires: DurationOf(d.Get("expires")), Deprecation: readDeprecation(d.Get("deprecated"))}
 	}
 	m.Envelope = r.envelope(m)
 	r.messages[messageOf{ch, entry}] = m

@@ -187,6 +187,17 @@ type Diagnostic struct {
 	Pointer  string // JSON Pointer into the document as written, "" for the whole
 	Related  []Related
 	Fix      *Fix
+
+	// Word is what people read in place of the severity; "" for the severity.
+	Word string
+	// Notes say more, such as the event that proves the finding.
+	Notes []Note
+}
+
+// Note is something more to a finding. Its text may have several lines.
+type Note struct {
+	Label string // one word, such as event
+	Text  string
 }
 
 // Sort orders findings by file name, place, then rule, which makes every

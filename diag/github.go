@@ -33,13 +33,29 @@ func printGitHub(w *bufio.Writer, r *Report, o Options) error {
 		}
 		w.WriteString("title=" + gitHubProperty.Replace(Visible(d.Rule)) + "::")
 		message := Visible(d.Message)
+		for _, n := range d.Notes {
+			message += "\n" + Visible(n.Label) + ": " + visibleLines(n.Text)
+		}
 		if d.Fix != nil {
 			message += "\nhelp: " + Visible(d.Fix.Title)
 		}
 		w.WriteString(gitHubData.Replace(message) + "\n")
 	}
 	if !o.Quiet {
+		if r.Total != "" {
+			w.WriteString(Visible(r.Total) + "\n")
+			return nil
+		}
 		w.WriteString(count(r.Diagnostics).sentence(r.Documents) + "\n")
 	}
 	return nil
+}
+
+// visibleLines is Visible of every line.
+func visibleLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = Visible(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }

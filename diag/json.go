@@ -16,6 +16,11 @@ type (
 		Pointer string        `json:"pointer"`
 		Related []jsonRelated `json:"related"`
 		Fix     *jsonFix      `json:"fix,omitempty"`
+		Notes   []jsonNote    `json:"notes,omitempty"`
+	}
+	jsonNote struct {
+		Label string `json:"label"`
+		Text  string `json:"text"`
 	}
 	jsonRange struct {
 		File      string `json:"file"`
@@ -87,6 +92,9 @@ func jsonOf(d *Diagnostic) jsonFinding {
 	for i, r := range d.Related {
 		at := jsonRangeOf(r.Span)
 		f.Related[i] = jsonRelated{r.Message, at.File, at.Line, at.Column}
+	}
+	for _, n := range d.Notes {
+		f.Notes = append(f.Notes, jsonNote(n))
 	}
 	if d.Fix != nil {
 		f.Fix = &jsonFix{Title: d.Fix.Title, Edits: make([]jsonEdit, len(d.Fix.Edits))}

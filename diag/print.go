@@ -17,6 +17,10 @@ type Report struct {
 	// Rules tells about a rule by its id; nil where nothing is known of any.
 	Rules       func(id string) (RuleInfo, bool)
 	ToolVersion string
+	// Total is the last line of text, in the colour of Worst; "" for the count of
+	// findings.
+	Total string
+	Worst Severity
 }
 
 // RuleInfo is what SARIF tells about a rule.

@@ -159,7 +159,7 @@ func (c utf16Columns) result(d *Diagnostic, ruleIndex int, fingerprint string) s
 		RuleID:       d.Rule,
 		RuleIndex:    ruleIndex,
 		Level:        sarifLevel(d.Severity),
-		Message:      sarifText(d.Message),
+		Message:      sarifText(messageWithNotes(d)),
 		Fingerprints: map[string]string{sarifFingerprint: fingerprint},
 	}
 	if d.Span.File != nil {
@@ -332,4 +332,12 @@ func fingerprint(d *Diagnostic, seen map[uint64]int) string {
 	sum := h.Sum64()
 	seen[sum]++
 	return fmt.Sprintf("%016x:%d", sum, seen[sum])
+}
+
+func messageWithNotes(d *Diagnostic) string {
+	message := d.Message
+	for _, n := range d.Notes {
+		message += "\n" + n.Label + ": " + n.Text
+	}
+	return message
 }

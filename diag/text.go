@@ -47,7 +47,12 @@ func printText(w *bufio.Writer, r *Report, o Options) error {
 			w.WriteByte('\n')
 		}
 	}
-	if !o.Quiet {
+	switch {
+	case o.Quiet:
+	case r.Total != "":
+		p.paint(severityStyle(r.Worst), Visible(r.Total))
+		w.WriteByte('\n')
+	default:
 		p.total(r)
 	}
 	return nil
@@ -88,6 +93,9 @@ func (p *text) line(d *Diagnostic) {
 
 func (p *text) headline(d *Diagnostic) {
 	head := d.Severity.String()
+	if d.Word != "" {
+		head = d.Word
+	}
 	if d.Rule != "" {
 		head += "[" + d.Rule + "]"
 	}
@@ -114,6 +122,9 @@ func (p *text) finding(d *Diagnostic) {
 		p.place(r.Span)
 		p.excerpt(r.Span, magenta, "-")
 	}
+	for _, n := range d.Notes {
+		p.note(n)
+	}
 	if d.Fix != nil {
 		p.paint(green, "help")
 		p.w.WriteString(": " + Visible(d.Fix.Title) + "\n")
@@ -121,6 +132,29 @@ func (p *text) finding(d *Diagnostic) {
 			p.place(Span{File: fix.file, Start: fix.start, End: fix.start})
 		}
 		p.preview(fix)
+	}
+}
+
+// note writes a note: on one line, or in a frame where it has several.
+func (p *text) note(n Note) {
+	style := blue
+	if n.Label == "help" {
+		style = green
+	}
+	p.paint(style, Visible(n.Label))
+	lines := strings.Split(n.Text, "\n")
+	if len(lines) == 1 {
+		p.w.WriteString(": " + Visible(n.Text) + "\n")
+		return
+	}
+	p.w.WriteString(":\n")
+	for _, line := range lines {
+		p.w.WriteString(strings.Repeat(" ", p.gutter+1))
+		p.paint(blue, "|")
+		if line != "" {
+			p.w.WriteString(" " + Visible(line))
+		}
+		p.w.WriteByte('\n')
 	}
 }
 

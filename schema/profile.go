@@ -145,10 +145,46 @@ func (c *recast) writer(r *rule, whole bool) *rule {
 		}
 		return c.writer(sub, !inPlace)
 	})
+	if c.profile.Declared {
+		declareRequired(made)
+	}
 	if c.profile.Declared && whole && made.unevaluatedProperties == nil && declares(r, nil) {
 		made.unevaluatedProperties = refuses
 	}
 	return made
+}
+
+// declareRequired takes a property that is required to be declared, though
+// nothing else is said of it: a producer cannot but emit it.
+func declareRequired(r *rule) {
+	o := r.object
+	if o == nil || o.additional != nil {
+		return
+	}
+	var names []string
+	for _, n := range o.required {
+		names = append(names, n.Value)
+	}
+	for _, d := range o.dependencies {
+		for _, n := range d.names {
+			names = append(names, n.Value)
+		}
+	}
+	var made *objectRules
+	for _, name := range names {
+		if o.properties[name] != nil {
+			continue
+		}
+		if made == nil {
+			c := *o
+			c.properties = copyProperties(o.properties)
+			made = &c
+		}
+		made.properties[name] = &rule{verdict: accepts, node: r.node}
+	}
+	if made != nil {
+		r.object = made
+	}
 }
 
 var refuses = &rule{verdict: rejects, node: syntax.NewScalar(syntax.Bool, "false")}

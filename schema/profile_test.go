@@ -107,6 +107,7 @@ func TestContainsProfiles(t *testing.T) {
 		{"an open producer may emit what the reader has declared since", two, one, Profile{}, NotContained, `{"b":null}`},
 		{"a declared producer does not", two, one, Profile{Declared: true}, Contained, ""},
 		{"nor a declared one whose object has branches", `{"allOf":[` + two + `]}`, `{"allOf":[{"properties":{"a":{"type":"string"}}},{"properties":{"c":{}}}]}`, Profile{Declared: true}, NotContained, ``},
+		{"what is required is declared", `{"properties":{"a":{"type":"string"}}}`, `{"required":["a"],"properties":{"b":{}}}`, Profile{Declared: true}, NotContained, `{"a":null}`},
 		{"a free object stays free", two, `{"type":"object"}`, Profile{Declared: true}, NotContained, `{"a":null}`},
 		{"explicitly open stays open", two, `{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":true}`, Profile{Declared: true}, NotContained, `{"b":null}`},
 		{"what the reader declares it looks at", two, asText, Profile{Declared: true, Tolerant: true}, NotContained, `{"b":""}`},

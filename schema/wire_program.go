@@ -745,7 +745,11 @@ func nameOrder(r *rule) []string {
 		}
 	}
 	if len(names) != len(r.object.properties) {
-		names = sortedNames(r.object)
+		for _, name := range sortedNames(r.object) {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
 	}
 	return names
 }

@@ -9,27 +9,35 @@ import (
 // keeps it, in the txtar format. A document is one file, fail.yaml or
 // fail.json, or a folder, fail/asyncapi.yaml with files beside it; and so for
 // pass. The file want holds the findings of the rule in the document that
-// fails, one a line.
+// fails, one a line. A rule over two contracts has a document old, which the
+// others are compared with.
 //
 //go:embed examples
 var examples embed.FS
 
-// Example returns the example of a rule: a document in which it finds fault,
-// one in which it does not, and what it finds, a line each. Of a document of
-// several files each begins with a line "-- name --". All are empty for an id
-// that no rule has.
-func Example(id string) (fail, pass, want string) {
+// Examples is the example of a rule. All is empty for an id that no rule has. Of
+// a document of several files each begins with a line "-- name --".
+type Examples struct {
+	Before string // of a rule over two contracts: the old document
+	Fails  string // a document in which the rule finds fault
+	Passes string // one in which it does not
+	Finds  string // what it finds, a line each
+}
+
+// Example returns the example of a rule.
+func Example(id string) Examples {
 	text, err := examples.ReadFile("examples/" + id + ".txtar")
 	if err != nil {
-		return "", "", ""
+		return Examples{}
 	}
 	files := archive(string(text))
+	e := Examples{Before: documentNamed(files, "old"), Fails: documentNamed(files, "fail"), Passes: documentNamed(files, "pass")}
 	for _, f := range files {
 		if f.name == "want" {
-			want = f.text
+			e.Finds = f.text
 		}
 	}
-	return documentNamed(files, "fail"), documentNamed(files, "pass"), want
+	return e
 }
 
 // documentNamed is the text of one of an archive's documents.

@@ -100,6 +100,10 @@ func TestExamples(t *testing.T) {
 				t.Fatalf("the rule %s has no example: %v", r.ID, err)
 			}
 			fsys := filesOf(a)
+			if r.Family == Compatibility {
+				compareExample(t, r, file, a, fsys)
+				return
+			}
 			fail, pass := documentIn(fsys, "fail"), documentIn(fsys, "pass")
 			if fail == "" || pass == "" {
 				t.Fatal("the example lacks a document that fails, or one that passes")
@@ -122,6 +126,55 @@ func TestExamples(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// compareExample compares the old document of an example with the others.
+func compareExample(t *testing.T, r *Rule, file string, a *txtar.Archive, fsys fstest.MapFS) {
+	load := func(name string) (*contract.Contract, []diag.Diagnostic) {
+		at := documentIn(fsys, name)
+		if at == "" {
+			return nil, nil
+		}
+		c, found, err := contract.Load(context.Background(), at, contract.Options{FS: fsys})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, found
+	}
+	changes := func(name string) []*Change {
+		old, before := load("old")
+		new, after := load(name)
+		o := Comparing{OldFaults: before, NewFaults: after}
+		all := Compare(old, new, o)
+		if release, _ := load("release"); release != nil {
+			all = append(all, ReusedFields(release, old, new, o)...)
+		}
+		return CheckVersion(old, new, all, o.Settings)
+	}
+	var got strings.Builder
+	for _, c := range changes("fail") {
+		if c.Rule == r.ID {
+			fmt.Fprintf(&got, "%s: %s: %s; affects %s\n", c.New, c.Weight, c.Message, c.Affected())
+			if c.Witness != nil {
+				fmt.Fprintf(&got, "  event: %s\n  refused: %s\n", c.Witness, c.Reason)
+			}
+			if c.Weight.Severity() > r.Severity {
+				t.Errorf("the rule is said to be %s at most, and finds %s", r.Severity, c.Weight)
+			}
+		}
+	}
+	if got.Len() == 0 {
+		t.Error("nothing is found")
+	}
+	compare(t, file, a, got.String())
+	if documentIn(fsys, "old") == "" {
+		return // nothing can be added twice
+	}
+	for _, c := range changes("pass") {
+		if c.Rule == r.ID && (c.Weight > Compatible || r.Severity == diag.Info) || c.Weight > Risky {
+			t.Errorf("in the document that passes: %s %s: %s %s", c.Weight, c.Rule, c.Message, c.Reason)
+		}
 	}
 }
 
@@ -219,16 +272,16 @@ func TestTable(t *testing.T) {
 // TestExample holds what treaty explain prints to the archives.
 func TestExample(t *testing.T) {
 	for _, r := range Table() {
-		fail, pass, want := Example(r.ID)
-		if fail == "" || pass == "" || want == "" {
-			t.Errorf("Example(%q) lacks a part: %d, %d and %d bytes", r.ID, len(fail), len(pass), len(want))
+		e := Example(r.ID)
+		if e.Finds == "" || e.Fails == "" && r != removedDocument || e.Passes == "" || (e.Before != "") != (r.Family == Compatibility && r != addedDocument) {
+			t.Errorf("Example(%q) lacks a part: %+v", r.ID, e)
 		}
 	}
-	fail, _, _ := Example("ref-unresolved")
+	fail := Example("ref-unresolved").Fails
 	if !strings.HasPrefix(fail, "-- asyncapi.yaml --\n") || !strings.Contains(fail, "\n-- ") {
 		t.Errorf("a document of several files is printed as\n%s", fail)
 	}
-	if fail, pass, want := Example("no-such-rule"); fail+pass+want != "" {
+	if (Example("no-such-rule") != Examples{}) {
 		t.Error("a rule that does not exist has an example")
 	}
 }

@@ -24,6 +24,7 @@ const (
 	Events        Family = "events"
 	Delivery      Family = "delivery"
 	Documentation Family = "documentation"
+	Compatibility Family = "compatibility"
 )
 
 // Rule is one check with its documentation.
@@ -37,12 +38,16 @@ type Rule struct {
 	// Check finds the faults. It is nil for rules that are found while a
 	// document is read: syntax, structure, references, schemas.
 	Check func(p *Pass)
+	// Compare finds the changes from one contract to another, for rules of the
+	// family Compatibility. Advice is what makes such a change safe, a line each.
+	Compare func(x *comparer)
+	Advice  []string
 }
 
 // Table returns every rule, family by family, in a fixed order.
 func Table() []*Rule {
 	var all []*Rule
-	for _, family := range [][]*Rule{readingRules, specificationRules, meaningRules, eventRules, eventFileRules, deliveryRules, documentationRules} {
+	for _, family := range [][]*Rule{readingRules, specificationRules, meaningRules, eventRules, eventFileRules, deliveryRules, documentationRules, compatibilityRules()} {
 		all = append(all, family...)
 	}
 	return all

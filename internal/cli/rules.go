@@ -17,15 +17,17 @@ import (
 
 // ruleJSON is a rule as rules and explain print it for machines.
 type ruleJSON struct {
-	ID       string `json:"id"`
-	Title    string `json:"title"`
-	Family   string `json:"family"`
-	Severity string `json:"severity"`
-	Since    string `json:"since"`
-	Reason   string `json:"reason,omitempty"`
-	Fails    string `json:"fails,omitempty"`
-	Findings string `json:"findings,omitempty"`
-	Passes   string `json:"passes,omitempty"`
+	ID       string   `json:"id"`
+	Title    string   `json:"title"`
+	Family   string   `json:"family"`
+	Severity string   `json:"severity"`
+	Since    string   `json:"since"`
+	Reason   string   `json:"reason,omitempty"`
+	Before   string   `json:"before,omitempty"`
+	Fails    string   `json:"fails,omitempty"`
+	Findings string   `json:"findings,omitempty"`
+	Passes   string   `json:"passes,omitempty"`
+	Advice   []string `json:"advice,omitempty"`
 }
 
 func ruleAsJSON(r *check.Rule) ruleJSON {
@@ -86,7 +88,7 @@ func rulesCommand(a *app) *cobra.Command {
 			return w.Flush()
 		},
 	}
-	cmd.Flags().StringVar(&family, "family", "", "only the rules of a `FAMILY`: specification, meaning, events, delivery, documentation")
+	cmd.Flags().StringVar(&family, "family", "", "only the rules of a `FAMILY`: specification, meaning, events, delivery, documentation, compatibility")
 	a.addFormat(cmd, "text", "json")
 	return cmd
 }
@@ -112,15 +114,22 @@ func explainCommand(a *app) *cobra.Command {
 				}
 				return fmt.Errorf("there is no rule %q; treaty rules lists them", args[0])
 			}
-			fails, passes, finds := check.Example(r.ID)
+			e := check.Example(r.ID)
 			if a.format == "json" {
 				j := ruleAsJSON(r)
-				j.Reason, j.Fails, j.Findings, j.Passes = r.Reason, fails, finds, passes
+				j.Reason, j.Before, j.Fails, j.Findings, j.Passes, j.Advice = r.Reason, e.Before, e.Fails, e.Finds, e.Passes, r.Advice
 				return writeJSON(a.env.Stdout, j)
 			}
 			var b strings.Builder
 			fmt.Fprintf(&b, "%s: %s\n%s, %s, since %s\n\n%s\n", r.ID, r.Title, r.Severity, r.Family, r.Since, wrap(r.Reason, 80))
-			fmt.Fprintf(&b, "\nFails:\n\n%s\nFinds:\n\n%s\nPasses:\n\n%s", indent(fails), indent(finds), indent(passes))
+			if len(r.Advice) > 0 {
+				fmt.Fprintf(&b, "\nWhat to do: %s.\n", strings.Join(r.Advice, "; or "))
+			}
+			for _, part := range []struct{ title, text string }{{"Before", e.Before}, {"Fails", e.Fails}, {"Finds", e.Finds}, {"Passes", e.Passes}} {
+				if part.text != "" {
+					fmt.Fprintf(&b, "\n%s:\n\n%s", part.title, indent(part.text))
+				}
+			}
 			_, err := io.WriteString(a.env.Stdout, b.String())
 			return err
 		},

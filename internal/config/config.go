@@ -24,14 +24,17 @@ const Name = "treaty.yaml"
 
 // Config is what a treaty.yaml says. The zero value is that of no file.
 type Config struct {
-	Path       string   // of the file, "" for none
-	Documents  []string // globs, relative to the file's folder
-	Consumers  []string // globs: the documents of consumers
-	Settings   check.Settings
-	AllowTypes []string // event types that need not be named as facts
-	Hosts      []string // that references may name
-	Limits     Limits
-	FailOn     diag.Severity // zero where not stated
+	Path      string   // of the file, "" for none
+	Documents []string // globs, relative to the file's folder
+	Consumers []string // globs: the documents of consumers
+	// AllConsumers says that Consumers are all that there are.
+	AllConsumers bool
+	Tags         string // pattern of the git tags that are releases, "" for the default
+	Settings     check.Settings
+	AllowTypes   []string // event types that need not be named as facts
+	Hosts        []string // that references may name
+	Limits       Limits
+	FailOn       diag.Severity // zero where not stated
 }
 
 // Dir is the folder of the file, "" where there is none.
@@ -40,6 +43,14 @@ func (c *Config) Dir() string {
 		return ""
 	}
 	return filepath.Dir(c.Path)
+}
+
+// ReleaseTags is the pattern of the git tags that are releases.
+func (c *Config) ReleaseTags() string {
+	if c.Tags == "" {
+		return "v*"
+	}
+	return c.Tags
 }
 
 // Find looks for treaty.yaml in dir and the folders above it. It returns ""
@@ -92,11 +103,15 @@ func Parse(f *diag.File) (*Config, []diag.Diagnostic) {
 			r.found = append(r.found, diag.Diagnostic{Severity: diag.Error, Span: diag.Span{File: f}, Message: "the file does not say what version it is; begin it with version: 1"})
 		}
 		r.object(root, "treaty.yaml", map[string]func(*syntax.Node){
-			"version":   r.version,
-			"documents": func(n *syntax.Node) { r.c.Documents = r.paths(n) },
-			"consumers": func(n *syntax.Node) { r.c.Consumers = r.paths(n) },
-			"rules":     r.rules,
-			"ignores":   r.ignores,
+			"version":      r.version,
+			"documents":    func(n *syntax.Node) { r.c.Documents = r.paths(n) },
+			"consumers":    func(n *syntax.Node) { r.c.Consumers = r.paths(n) },
+			"allConsumers": func(n *syntax.Node) { r.c.AllConsumers = r.truth(n) },
+			"releases": func(n *syntax.Node) {
+				r.object(n, "releases", map[string]func(*syntax.Node){"tags": func(n *syntax.Node) { r.c.Tags = r.tags(n) }})
+			},
+			"rules":   r.rules,
+			"ignores": r.ignores,
 			"types": func(n *syntax.Node) {
 				r.object(n, "types", map[string]func(*syntax.Node){"allow": func(n *syntax.Node) { r.c.AllowTypes = r.texts(n) }})
 			},
@@ -145,6 +160,21 @@ func Hint(word string, words []string) string {
 	sorted := append([]string(nil), words...)
 	slices.Sort(sorted)
 	return "there are " + strings.Join(sorted, ", ")
+}
+
+func (r *reader) truth(n *syntax.Node) bool {
+	if n.Kind != syntax.Bool {
+		r.fault(n, "%s is %s, but has to be true or false", n.KeyName(), n.Kind)
+	}
+	return n.IsTrue()
+}
+
+// tags reads a pattern of git tags.
+func (r *reader) tags(n *syntax.Node) string {
+	if n.Kind != syntax.String || n.Value == "" || strings.HasPrefix(n.Value, "-") || strings.ContainsAny(n.Value, " ~^:\\") {
+		r.fault(n, "tags has to be a pattern of git tags, such as v*")
+	}
+	return n.Value
 }
 
 func (r *reader) version(n *syntax.Node) {
