@@ -145,6 +145,8 @@ func (i *Ignore) finding(now time.Time) *diag.Diagnostic {
 		return set(ignoreUnknown, "there is no rule %q to ignore; %s", i.Rule, hint)
 	case i.expired(now):
 		return set(ignoreExpired, "ignoring %s was agreed until %s, which has passed; mend what it hides, or agree on a new day", i.Rule, i.Until.Format(time.DateOnly))
+	case !i.used && Named(i.Rule).Family == Compatibility:
+		return nil // a change that is agreed to is there as long as somebody compares with what was before it
 	case !i.used:
 		return set(ignoreUnused, "nothing is found here for %s to ignore; remove the entry", i.Rule)
 	}

@@ -135,7 +135,7 @@ func (s Settings) Accept(changes []*Change, o Options) []diag.Diagnostic {
 				c.Accepted = decision
 			}
 		}
-		if d := i.finding(o.Now); d != nil && !s.off(d.Rule) && d.Rule != ignoreUnused.ID {
+		if d := i.finding(o.Now); d != nil && !s.off(d.Rule) {
 			if set, ok := s.Severity[d.Rule]; ok {
 				d.Severity = set
 			}

@@ -191,7 +191,7 @@ func (a *app) compareAll(ctx context.Context, args []string, flags breakingFlags
 		if err != nil {
 			return nil, err
 		}
-		if old.contract == nil {
+		if old.contract == nil || slices.ContainsFunc(pairs, func(p pair) bool { return p.old.shown == old.shown }) {
 			continue
 		}
 		// A document that moved is the same one elsewhere.
@@ -355,6 +355,26 @@ func (a *app) compareReleases(ctx context.Context, old, new side, o check.Compar
 		r.tree.Close()
 	}
 	return all, nil
+}
+
+// addChanges adds to a review what its documents change with respect to others.
+func (a *app) addChanges(ctx context.Context, report *diag.Report, args []string, flags breakingFlags) error {
+	c, err := a.compareAll(ctx, args, flags)
+	if err != nil {
+		return err
+	}
+	for _, change := range grouped(c.changes) {
+		if change.Weight == check.Compatible || change.Accepted != nil {
+			continue
+		}
+		d := change.Diagnostic()
+		if change.Weight == check.Unknown && c.passes {
+			d.Severity = diag.Warning
+		}
+		report.Diagnostics = append(report.Diagnostics, d)
+	}
+	report.Diagnostics = diag.Sort(append(report.Diagnostics, c.about...))
+	return nil
 }
 
 // printChanges writes what was found.

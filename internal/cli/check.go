@@ -30,6 +30,7 @@ type checkFlags struct {
 	fix    bool
 	events []string
 	show   string
+	gate   breakingFlags
 }
 
 func checkCommand(a *app) *cobra.Command {
@@ -52,12 +53,14 @@ was, 2 where treaty could not run.`,
 		Example: `  treaty check examples/orders
   treaty check 'services/**/asyncapi.yaml' --format sarif > treaty.sarif
   treaty check orders.asyncapi.yaml --event caught.json
-  treaty check orders.asyncapi.yaml --show contract`,
+  treaty check orders.asyncapi.yaml --show contract
+  treaty check --against main`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.check(cmd.Context(), args, flags) },
 	}
 	cmd.Flags().BoolVar(&flags.fix, "fix", false, "mend what has one right answer, keeping comments, order and quoting")
 	cmd.Flags().StringArrayVar(&flags.events, "event", nil, "hold the events of a `FILE` against the contract: one, a batch or JSON lines (- for the standard input)")
 	cmd.Flags().StringVar(&flags.show, "show", "", "print the `contract` as read, instead of findings")
+	flags.gate.add(cmd)
 	cmd.Flags().StringVar(&a.failOn, "fail-on", "", "the `SEVERITY` from which findings fail: error, warning, info (default error)")
 	_ = cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"error", "warning", "info"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("show", cobra.FixedCompletions([]string{"contract"}, cobra.ShellCompDirectiveNoFileComp))
@@ -81,6 +84,8 @@ func (a *app) check(ctx context.Context, args []string, flags checkFlags) error 
 		return fmt.Errorf("--show %q is not known; there is --show contract", flags.show)
 	case flags.show != "" && (flags.fix || len(flags.events) > 0):
 		return errors.New("--show prints the contract alone; leave out --fix and --event")
+	case flags.show != "" && flags.gate.against != "":
+		return errors.New("--show prints the contract alone; leave out --against")
 	case flags.show != "" && a.format != "text" && a.format != "json":
 		return fmt.Errorf("--show contract prints text or json, not %s", a.format)
 	}
@@ -117,6 +122,11 @@ func (a *app) check(ctx context.Context, args []string, flags checkFlags) error 
 	report, failed := a.report(reviews, eventFiles, len(args) > 0)
 	if report.Documents == 0 {
 		return failed
+	}
+	if flags.gate.against != "" {
+		if err := a.addChanges(ctx, &report, args, flags.gate); err != nil {
+			return err
+		}
 	}
 	if flags.show != "" {
 		if err := a.showContracts(reviews); err != nil {
