@@ -13,15 +13,16 @@ import (
 func main() {
 	channels := flag.Int("channels", 500, "number of channels")
 	perChannel := flag.Int("messages", 4, "messages of each channel")
+	edits := flag.Int("edits", 0, "number of payloads that are changed, each in one of four ways")
 	flag.Parse()
 	w := bufio.NewWriter(os.Stdout)
 	defer w.Flush()
-	write(w, *channels, *perChannel)
+	write(w, *channels, *perChannel, *edits)
 }
 
 var facts = []string{"created", "paid", "shipped", "cancelled", "refunded", "archived", "restored", "renamed"}
 
-func write(w *bufio.Writer, channels, perChannel int) {
+func write(w *bufio.Writer, channels, perChannel, edits int) {
 	p := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 	p("asyncapi: 3.0.0")
 	p("info:")
@@ -90,8 +91,21 @@ func write(w *bufio.Writer, channels, perChannel int) {
 			p("      required: [entity_id, total_minor, currency]")
 			p("      properties:")
 			p("        entity_id: {type: string, minLength: 1}")
-			p("        total_minor: {type: integer, minimum: 0}")
-			p("        currency: {type: string, pattern: '^[A-Z]{3}$'}")
+			least, currency := 0, "^[A-Z]{3}$"
+			if every := channels * perChannel / max(edits, 1); edits > 0 && (c*perChannel+m)%every == 0 {
+				switch (c*perChannel + m) / every % 4 {
+				case 0:
+					currency = "^[A-Z]{3,4}$"
+				case 1:
+					currency = "^(EUR|USD)$"
+				case 2:
+					least = 1
+				case 3:
+					p("        note: {type: string, maxLength: 200}")
+				}
+			}
+			p("        total_minor: {type: integer, minimum: %d}", least)
+			p("        currency: {type: string, pattern: '%s'}", currency)
 		}
 	}
 }

@@ -226,7 +226,7 @@ func (x *comparer) found(p half, found schema.Containment, q question, s subject
 	oldAt, newAt := or(nodeOf(p.of(old)), old.Node()), or(nodeOf(p.of(new)), new.Node())
 	c := x.report(effect, s, oldAt, newAt, "%s", message)
 	c.Law, c.Compared, c.Verdict, c.Reason, c.Spots = q.law, true, found.Verdict, found.Reason, spots
-	if at := bestSpot(spots, found.Problem.Instance); at >= 0 {
+	if at := bestSpot(spots, found.Problem); at >= 0 {
 		if span := spots[at].OldSpan; span.File != nil {
 			c.Old = span
 		}
@@ -259,11 +259,15 @@ func atEvent(at string, found schema.Containment) string {
 	return at + ": " + message
 }
 
-// bestSpot is the spot that a problem in a value is about: the deepest at or
-// above it, else the first; -1 for none.
-func bestSpot(spots []Spot, instance string) int {
-	best, depth := -1, -1
+// bestSpot is the spot that a problem in a value is about: the property that is
+// missing, else the deepest at or above it, else the first; -1 for none.
+func bestSpot(spots []Spot, problem schema.Problem) int {
+	best, depth, instance := -1, -1, problem.Instance
 	for i, s := range spots {
+		name := s.At[strings.LastIndexByte(s.At, '/')+1:]
+		if (s.Keyword == "property" || s.Keyword == "required") && strings.HasPrefix(problem.Message, "property "+quoted(name)+" is required") {
+			return i
+		}
 		if d := covers(s.At, instance); d > depth {
 			best, depth = i, d
 		}
@@ -509,7 +513,7 @@ func (x *comparer) adviceFor(p half, q question, found schema.Containment, spots
 	if found.Verdict == schema.Undecided {
 		return []string{"compare the two by hand at the place named, or write the schema in a simpler way"}
 	}
-	at := bestSpot(spots, found.Problem.Instance)
+	at := bestSpot(spots, found.Problem)
 	var spot Spot
 	if at >= 0 {
 		spot = spots[at]

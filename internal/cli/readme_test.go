@@ -12,7 +12,12 @@ import (
 // TestReadme runs the sessions of the README, in a folder that has what they
 // name, and holds what it shows to what is printed. With -update it is written.
 func TestReadme(t *testing.T) {
-	const readme = "../../README.md"
+	for name, least := range map[string]int{"README.md": 8, "examples/orders/evolution/README.md": 4} {
+		t.Run(name, func(t *testing.T) { testSessions(t, "../../"+name, least) })
+	}
+}
+
+func testSessions(t *testing.T, readme string, least int) {
 	text, err := os.ReadFile(readme)
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +50,7 @@ func TestReadme(t *testing.T) {
 			got.WriteString(line)
 		}
 	}
-	if commands < 5 {
+	if commands < least {
 		t.Errorf("the README has %d commands", commands)
 	}
 	if got.String() == string(text) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -32,6 +33,18 @@ func TestScript(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Values[lastCode{}] = new(int)
 			e.Setenv("NOW", today)
+			// For scripts of the shell, this binary is treaty.
+			binary, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			action, err := filepath.Abs("../../action")
+			if err != nil {
+				return err
+			}
+			e.Setenv("TREATY_BIN", binary)
+			e.Setenv("ACTION", action)
+			e.Setenv("TREATY_RUN", "1")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"treaty": treaty, "code": code},
@@ -72,6 +85,9 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv("TREATY_RUN") == "1" {
+		os.Exit(Run(context.Background(), FromOS()))
+	}
 	os.Unsetenv("NO_COLOR")
 	os.Exit(m.Run())
 }
