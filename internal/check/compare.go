@@ -324,11 +324,11 @@ func (x *comparer) pair() {
 	x.servers = pairs(x.old.Servers, x.new.Servers,
 		func(s *contract.Server) string { return s.Protocol + " " + s.Host + " " + s.Pathname + " " + s.Name },
 		func(s *contract.Server) string { return s.Protocol + " " + s.Host + " " + s.Pathname },
-		func(s *contract.Server) string { return s.Name })
+		func(s *contract.Server) string { return "name " + s.Name })
 	x.channels = pairs(x.old.Channels, x.new.Channels,
 		func(c *contract.Channel) string { return c.Address + " " + c.Name },
 		func(c *contract.Channel) string { return c.Address },
-		func(c *contract.Channel) string { return c.Name })
+		func(c *contract.Channel) string { return "key " + c.Name })
 	channelOf := map[*contract.Channel]*contract.Channel{} // new to old
 	for _, p := range x.channels {
 		if p.old != nil && p.new != nil {
@@ -348,7 +348,7 @@ func (x *comparer) pair() {
 	x.operations = pairs(x.old.Operations, x.new.Operations,
 		func(o *contract.Operation) string { return o.Name + " " + does(o) },
 		does,
-		func(o *contract.Operation) string { return o.Name })
+		func(o *contract.Operation) string { return "key " + o.Name })
 	for _, p := range x.channels {
 		x.pairMessages(p)
 	}
@@ -435,7 +435,7 @@ func (x *comparer) pairMessages(channel pairOf[contract.Channel]) {
 			}
 			return ""
 		},
-		func(m *contract.Message) string { return m.Key },
+		func(m *contract.Message) string { return "key " + m.Key },
 		func(m *contract.Message) string { return m.Name }) {
 		// Another event type under the key that an old one had is the old one
 		// changed, unless both are there.

@@ -426,6 +426,13 @@ func (x *comparer) sameScheme(old, new *contract.SecurityScheme) bool {
 			return false
 		}
 	}
+	for _, flow := range []string{"implicit", "password", "clientCredentials", "authorizationCode"} {
+		for _, key := range []string{"authorizationUrl", "tokenUrl", "refreshUrl"} {
+			if old.Field("flows", flow, key).Str() != new.Field("flows", flow, key).Str() {
+				return false
+			}
+		}
+	}
 	return true
 }
 

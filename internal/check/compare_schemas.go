@@ -75,13 +75,13 @@ func (x *comparer) sameKeywords(old, new *syntax.Node, defaults bool) bool {
 		return !homes[key] && (!wordKeywords[key] || defaults && key == "default")
 	}
 	for _, side := range []struct{ a, b *syntax.Node }{{old, new}, {new, old}} {
-		for _, item := range side.a.Items {
+		for _, item := range members(side.a) {
 			if says(item) && side.b.Get(item.KeyName()) == nil {
 				return false
 			}
 		}
 	}
-	for _, item := range old.Items {
+	for _, item := range members(old) {
 		if !says(item) {
 			continue
 		}
@@ -98,10 +98,17 @@ func (x *comparer) sameKeywords(old, new *syntax.Node, defaults bool) bool {
 				return false
 			}
 		case "properties", "patternProperties", "dependentSchemas":
-			if !item.Is(syntax.Mapping) || !other.Is(syntax.Mapping) || len(item.Items) != len(other.Items) {
+			if !item.Is(syntax.Mapping) || !other.Is(syntax.Mapping) {
+				if !x.equalExactly(item, other) {
+					return false
+				}
+				continue
+			}
+			mine := members(item)
+			if len(mine) != len(members(other)) {
 				return false
 			}
-			for _, p := range item.Items {
+			for _, p := range mine {
 				q := other.Get(p.KeyName())
 				if q == nil || !x.sameSchema(p, q, defaults) {
 					return false
@@ -151,10 +158,11 @@ func (x *comparer) equalExactly(a, b *syntax.Node) bool {
 	}
 	switch a.Kind {
 	case syntax.Mapping:
-		if len(a.Items) != len(b.Items) {
+		mine := members(a)
+		if len(mine) != len(members(b)) {
 			return false
 		}
-		for _, item := range a.Items {
+		for _, item := range mine {
 			if other := b.Get(item.KeyName()); other == nil || !x.equalExactly(item, other) {
 				return false
 			}
@@ -170,6 +178,24 @@ func (x *comparer) equalExactly(a, b *syntax.Node) bool {
 		}
 	}
 	return a.Value == b.Value
+}
+
+// members are the items of a mapping that count: of a key that is there twice the
+// first.
+func members(n *syntax.Node) []*syntax.Node {
+	for i, item := range n.Items {
+		if n.Get(item.KeyName()) == item {
+			continue
+		}
+		kept := slices.Clone(n.Items[:i])
+		for _, item := range n.Items[i:] {
+			if n.Get(item.KeyName()) == item {
+				kept = append(kept, item)
+			}
+		}
+		return kept
+	}
+	return n.Items
 }
 
 // sameSet reports whether two lists have the same entries in any order.

@@ -372,10 +372,11 @@ func (x *comparer) equalValues(a, b *syntax.Node) bool {
 	}
 	switch a.Kind {
 	case syntax.Mapping:
-		if len(a.Items) != len(b.Items) {
+		mine := members(a)
+		if len(mine) != len(members(b)) {
 			return false
 		}
-		for _, item := range a.Items {
+		for _, item := range mine {
 			other := b.Get(item.KeyName())
 			if other == nil || !x.equalValues(item, other) {
 				return false

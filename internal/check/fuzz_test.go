@@ -2,10 +2,12 @@ package check
 
 import (
 	"context"
+	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/treaty-events/treaty/contract"
@@ -64,6 +66,45 @@ func FuzzRun(f *testing.F) {
 					}
 				}
 			}
+		}
+	})
+}
+
+// FuzzCompare compares any two documents: it ends, does not panic, and what it
+// says of a document and itself is that nothing changed.
+func FuzzCompare(f *testing.F) {
+	base := strings.ReplaceAll(comparedBase, "SEND", "send")
+	f.Add(base, base)
+	for i, row := range comparedRows {
+		if i%7 == 0 {
+			f.Add(base, strings.ReplaceAll(base, row.from, row.to))
+		}
+	}
+	f.Add("asyncapi: 2.6.0\nchannels: {a: {publish: {message: {payload: {type: string}}}}}", "asyncapi: 3.0.0\nchannels: {a: {address: a, messages: {m: {payload: {$ref: '#/channels/a'}}}}}\noperations: {o: {action: send, channel: {$ref: '#/channels/a'}, reply: {channel: {$ref: '#/channels/a'}}}}")
+	f.Add("[]", "{")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		if len(before)+len(after) > 64<<10 {
+			return
+		}
+		late := time.AfterFunc(30*time.Second, func() { panic("it does not end") })
+		defer late.Stop()
+		old, faults := comparedContract(t, before)
+		new, more := comparedContract(t, after)
+		o := Comparing{OldFaults: faults, NewFaults: more}
+		changes := CheckVersion(old, new, Compare(old, new, o), o.Settings)
+		changes = append(changes, ReusedFields(old, old, new, o)...)
+		for _, c := range changes {
+			if d := c.Diagnostic(); d.Message == "" || d.Rule == "" {
+				t.Errorf("a change says nothing: %+v", c)
+			}
+			if c.Witness != nil && !json.Valid(c.Witness) {
+				t.Errorf("the witness is no JSON: %s", c.Witness)
+			}
+		}
+		Verdict(changes)
+		BumpFor(changes)
+		for _, c := range Compare(old, old, Comparing{}) {
+			t.Errorf("a document differs from itself: %s %s", c.Rule, c.Message)
 		}
 	})
 }
