@@ -2,13 +2,13 @@ package schema
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"slices"
 	"sync"
 	"unicode/utf8"
 	"unsafe"
 
 	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/internal/jsonscan"
 	"github.com/treaty-events/treaty/internal/syntax"
 )
 
@@ -201,32 +201,6 @@ func (d *scanner) choose(i, end int, c *wireChoice) bool {
 	return c.nodes[2] == nil || d.again(i, end, c.nodes[2])
 }
 
-const (
-	onesBytes  = 0x0101010101010101
-	highBits   = 0x8080808080808080
-	quoteBytes = onesBytes * '"'
-	slashBytes = onesBytes * '\\'
-	spaceBytes = onesBytes * ' '
-)
-
-// plainEnd returns the first byte at or after i that is not simply part of a
-// text: a quote, a backslash, a control character, or above ASCII.
-func plainEnd(b []byte, i int) int {
-	for i+8 <= len(b) {
-		w := binary.LittleEndian.Uint64(b[i:])
-		q, s := w^quoteBytes, w^slashBytes
-		special := ((q-onesBytes)&^q | (s-onesBytes)&^s | (w - spaceBytes) | w) & highBits
-		if special != 0 {
-			return i + bits.TrailingZeros64(special)>>3
-		}
-		i += 8
-	}
-	for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' && b[i] < 0x80 {
-		i++
-	}
-	return i
-}
-
 // wireString is a text as it stands.
 type wireString struct {
 	start, end int  // without the quotes
@@ -239,7 +213,7 @@ func (d *scanner) quoted(i int) (s wireString, after int) {
 	s = wireString{start: i + 1, ascii: true}
 	i++
 	for {
-		i = plainEnd(d.text, i)
+		i = jsonscan.PlainEnd(d.text, i)
 		if i >= len(d.text) {
 			return s, -1
 		}
@@ -252,7 +226,7 @@ func (d *scanner) quoted(i int) (s wireString, after int) {
 			return s, i + 1
 		case c == '\\':
 			s.escaped = true
-			if i = d.escape(i); i < 0 {
+			if i = jsonscan.Escape(d.text, i, d.lax&LoneSurrogates != 0); i < 0 {
 				return s, -1
 			}
 		case c < ' ':
@@ -264,102 +238,13 @@ func (d *scanner) quoted(i int) (s wireString, after int) {
 	}
 }
 
-// escape reads an escape sequence, a pair of surrogates as one.
-func (d *scanner) escape(i int) int {
-	if i+1 >= len(d.text) {
-		return -1
-	}
-	switch d.text[i+1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return i + 2
-	case 'u':
-	default:
-		return -1
-	}
-	r := hex4(d.text, i+2)
-	switch {
-	case r < 0:
-		return -1
-	case r < 0xD800 || r >= 0xE000:
-		return i + 6
-	case r < 0xDC00 && i+7 < len(d.text) && d.text[i+6] == '\\' && d.text[i+7] == 'u':
-		if low := hex4(d.text, i+8); low >= 0xDC00 && low < 0xE000 {
-			return i + 12
-		}
-	}
-	if d.lax&LoneSurrogates != 0 {
-		return i + 6
-	}
-	return -1
-}
-
-func hex4(b []byte, i int) rune {
-	if i+4 > len(b) {
-		return -1
-	}
-	r := rune(0)
-	for _, c := range b[i : i+4] {
-		switch {
-		case c >= '0' && c <= '9':
-			r = r<<4 | rune(c-'0')
-		case c >= 'a' && c <= 'f':
-			r = r<<4 | rune(c-'a'+10)
-		case c >= 'A' && c <= 'F':
-			r = r<<4 | rune(c-'A'+10)
-		default:
-			return -1
-		}
-	}
-	return r
-}
-
 // plain is a text without its escapes. It is good until the next call.
 func (d *scanner) plain(s wireString) []byte {
 	if !s.escaped {
 		return d.text[s.start:s.end]
 	}
-	b := d.buf[:0]
-	for i := s.start; i < s.end; {
-		c := d.text[i]
-		if c != '\\' {
-			b = append(b, c)
-			i++
-			continue
-		}
-		switch c = d.text[i+1]; c {
-		case 'b':
-			b = append(b, '\b')
-		case 'f':
-			b = append(b, '\f')
-		case 'n':
-			b = append(b, '\n')
-		case 'r':
-			b = append(b, '\r')
-		case 't':
-			b = append(b, '\t')
-		case 'u':
-			r := hex4(d.text, i+2)
-			if r >= 0xD800 && r < 0xE000 {
-				low := rune(-1)
-				if r < 0xDC00 && i+12 <= s.end && d.text[i+6] == '\\' && d.text[i+7] == 'u' {
-					low = hex4(d.text, i+8)
-				}
-				if low >= 0xDC00 && low < 0xE000 {
-					r = (r-0xD800)<<10 | (low - 0xDC00) + 0x10000
-					i += 6
-				} else {
-					r = utf8.RuneError
-				}
-			}
-			b = utf8.AppendRune(b, r)
-			i += 4
-		default:
-			b = append(b, c)
-		}
-		i += 2
-	}
-	d.buf = b
-	return b
+	d.buf = jsonscan.Unescape(d.buf[:0], d.text[s.start:s.end])
+	return d.buf
 }
 
 // asString is b as a string for as long as b is left alone, which saves a copy
@@ -368,7 +253,7 @@ func asString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b
 
 func (d *scanner) string(i int, t *wireText) int {
 	// Nearly all texts are ASCII and have no escapes.
-	if e := plainEnd(d.text, i+1); e < len(d.text) && d.text[e] == '"' {
+	if e := jsonscan.PlainEnd(d.text, i+1); e < len(d.text) && d.text[e] == '"' {
 		if t.free {
 			return e + 1
 		}
@@ -703,7 +588,7 @@ func (d *scanner) key(i int, o *wireObject) (at, after int) {
 		return -1, -1
 	}
 	var name []byte
-	if e := plainEnd(d.text, i+1); e < len(d.text) && d.text[e] == '"' {
+	if e := jsonscan.PlainEnd(d.text, i+1); e < len(d.text) && d.text[e] == '"' {
 		name, after = d.text[i+1:e], e+1
 		d.plainKey = true
 	} else {
