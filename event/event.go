@@ -1,0 +1,388 @@
+// Package event is CloudEvents 1.0: the event, its JSON and Avro formats, and
+// how it is carried by HTTP, Kafka, AMQP, MQTT, NATS and Pub/Sub. It knows
+// nothing of contracts and of brokers.
+//
+// An event is decoded without making anything of its data, which stays as the
+// bytes that came. What cannot be an event is an error that says which clause
+// it breaks; the bytes are the caller's still.
+package event
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// SpecVersion is the version of CloudEvents that is read and written.
+const SpecVersion = "1.0"
+
+// Event is one event (CloudEvents §2). The zero value has nothing that is
+// required. Its strings and bytes may share memory with what it was decoded
+// from, which therefore has to be left alone.
+type Event struct {
+	// Required attributes (§3.1). SpecVersion is always 1.0.
+	ID     string
+	Source string
+	Type   string
+
+	// Optional attributes; the zero value is none.
+	DataContentType string // media type of Data; "" means JSON
+	DataSchema      string // URI
+	Subject         string
+	Time            time.Time
+
+	// Extensions are the other attributes, sorted by name.
+	Extensions Extensions
+
+	// Data is as DataContentType says; nil for none. For JSON it is the text of a
+	// value.
+	Data []byte
+}
+
+// Extension is an attribute that the specification does not name.
+type Extension struct {
+	Name  string // lower-case letters and digits
+	Value Value
+}
+
+// Extensions are attributes, sorted by name. The zero value is none.
+type Extensions []Extension
+
+// Get returns the value of an extension.
+func (x Extensions) Get(name string) (Value, bool) {
+	i, ok := slices.BinarySearchFunc(x, name, func(e Extension, name string) int { return strings.Compare(e.Name, name) })
+	if !ok {
+		return Value{}, false
+	}
+	return x[i].Value, true
+}
+
+// Set sets an extension, in the place that its name has.
+func (x *Extensions) Set(name string, v Value) {
+	i, ok := slices.BinarySearchFunc(*x, name, func(e Extension, name string) int { return strings.Compare(e.Name, name) })
+	if ok {
+		(*x)[i].Value = v
+		return
+	}
+	*x = slices.Insert(*x, i, Extension{name, v})
+}
+
+// Kind is the type of an attribute's value (§2, type system). URI, URI-reference
+// and Timestamp travel as strings, and are Text here.
+type Kind uint8
+
+// The kinds. Where attributes travel as strings alone, all are Text.
+const (
+	Text Kind = iota
+	Boolean
+	Integer // of 32 bits
+	Binary
+)
+
+// Value is the value of an attribute. The zero value is an empty text.
+type Value struct {
+	kind Kind
+	text string // canonical: true, -12, base64
+}
+
+// TextValue is a text.
+func TextValue(s string) Value { return Value{Text, s} }
+
+// BooleanValue is true or false.
+func BooleanValue(b bool) Value { return Value{Boolean, strconv.FormatBool(b)} }
+
+// IntegerValue is a whole number of 32 bits.
+func IntegerValue(i int32) Value { return Value{Integer, strconv.FormatInt(int64(i), 10)} }
+
+// BinaryValue is bytes.
+func BinaryValue(b []byte) Value { return Value{Binary, base64.StdEncoding.EncodeToString(b)} }
+
+// Kind is the type of the value.
+func (v Value) Kind() Kind { return v.kind }
+
+// String is the canonical text of the value (§2), of every kind.
+func (v Value) String() string { return v.text }
+
+// Mode is how an event travels: in binary mode its attributes are headers and
+// its data the body; in structured mode the body is the whole event; a batch is
+// several of those.
+type Mode uint8
+
+// The modes (§4, "message").
+const (
+	BinaryMode Mode = iota
+	StructuredMode
+	BatchMode
+)
+
+func (m Mode) String() string { return [...]string{"binary", "structured", "batch"}[m] }
+
+// Error is why something is no event, or none that may be sent.
+type Error struct {
+	Attribute string // the attribute at fault, "" for the whole
+	Reason    string // what is wrong with it
+	Clause    string // of the specification
+}
+
+func (e *Error) Error() string {
+	if e.Attribute == "" {
+		return e.Reason + " (" + e.Clause + ")"
+	}
+	return e.Attribute + " " + e.Reason + " (" + e.Clause + ")"
+}
+
+func fault(attribute, clause, format string, args ...any) *Error {
+	return &Error{attribute, fmt.Sprintf(format, args...), clause}
+}
+
+// Validate reports the first thing that the specification forbids.
+func (e *Event) Validate() error {
+	switch {
+	case e.ID == "":
+		return fault("id", "CloudEvents 1.0 §3.1.1", "is required and may not be empty")
+	case e.Source == "":
+		return fault("source", "CloudEvents 1.0 §3.1.2", "is required and may not be empty")
+	case e.Type == "":
+		return fault("type", "CloudEvents 1.0 §3.1.4", "is required and may not be empty")
+	case !isURIReference(e.Source):
+		return fault("source", "CloudEvents 1.0 §3.1.2", "%q is no URI-reference", clip(e.Source))
+	case e.DataSchema != "" && (!isURIReference(e.DataSchema) || strings.IndexByte(e.DataSchema, ':') < 0):
+		return fault("dataschema", "CloudEvents 1.0 §3.2.2", "%q is no URI", clip(e.DataSchema))
+	case !isMediaType(e.DataContentType):
+		return fault("datacontenttype", "CloudEvents 1.0 §3.2.1", "%q is no media type", clip(e.DataContentType))
+	}
+	for i, value := range [...]string{e.ID, e.Source, e.Type, e.Subject, e.DataSchema, e.DataContentType} {
+		if plainEnd(value, 0) == len(value) {
+			continue
+		}
+		name := [...]string{"id", "source", "type", "subject", "dataschema", "datacontenttype"}[i]
+		if err := checkText(name, value); err != nil {
+			return err
+		}
+	}
+	for i, x := range e.Extensions {
+		if err := checkName(x.Name); err != nil {
+			return err
+		}
+		if i > 0 && e.Extensions[i-1].Name >= x.Name {
+			return fault(x.Name, "CloudEvents 1.0 §3.3", "is there twice, or extensions are not sorted by name; use Set")
+		}
+		if err := checkText(x.Name, x.Value.text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkName holds the name of an extension to §3, naming.
+func checkName(name string) error {
+	if name == "" {
+		return fault("an extension", "CloudEvents 1.0 §3", "has no name")
+	}
+	for i := range len(name) {
+		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return fault(name, "CloudEvents 1.0 §3", "is no name of an attribute, which has lower-case letters and digits")
+		}
+	}
+	switch name {
+	case "data", "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema":
+		return fault(name, "CloudEvents 1.0 §3", "is an attribute of the specification, and no extension")
+	}
+	return nil
+}
+
+// checkText holds a String to §2, type system: no control characters, no code
+// points that are none, UTF-8.
+func checkText(name, s string) error {
+	for i := 0; ; {
+		if i = plainEnd(s, i); i == len(s) {
+			return nil
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return fault(name, "CloudEvents 1.0 §2", "is no valid UTF-8")
+		case r < ' ' || r >= 0x7f && r <= 0x9f:
+			return fault(name, "CloudEvents 1.0 §2", "has the control character U+%04X", r)
+		case r&0xfffe == 0xfffe || r >= 0xfdd0 && r <= 0xfdef:
+			return fault(name, "CloudEvents 1.0 §2", "has U+%04X, which is no character", r)
+		}
+		i += size
+	}
+}
+
+// plainEnd returns the first byte at or after i that is not printable ASCII. It
+// looks at eight at once.
+func plainEnd(s string, i int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		del := w ^ 0x7f*ones
+		if (w|(w-' '*ones)&^w|(del-ones)&^del)&highs != 0 {
+			break
+		}
+	}
+	for ; i < len(b) && b[i] >= ' ' && b[i] < 0x7f; i++ {
+	}
+	return i
+}
+
+// isURIReference looks for what no URI-reference (RFC 3986 §4.1) has.
+func isURIReference(s string) bool {
+	fragments := 0
+	for i := 0; i < len(s); i++ {
+		switch uriBytes[s[i]] {
+		case uriNever:
+			return false
+		case uriPercent:
+			if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
+				return false
+			}
+		case uriHash:
+			if fragments++; fragments > 1 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+const (
+	uriNever = iota + 1
+	uriPercent
+	uriHash
+)
+
+// uriBytes says of a byte whether it is more than itself in a URI. What is not
+// ASCII is let be: IRIs are met in the wild, and break nobody.
+var uriBytes = [256]byte{
+	0: 1, 1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 1, 11: 1, 12: 1, 13: 1, 14: 1, 15: 1,
+	16: 1, 17: 1, 18: 1, 19: 1, 20: 1, 21: 1, 22: 1, 23: 1, 24: 1, 25: 1, 26: 1, 27: 1, 28: 1, 29: 1, 30: 1, 31: 1,
+	' ': uriNever, '"': uriNever, '<': uriNever, '>': uriNever, '\\': uriNever, '^': uriNever, '`': uriNever, '{': uriNever, '|': uriNever, '}': uriNever,
+	'%': uriPercent, '#': uriHash,
+}
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
+
+// isMediaType looks at type/subtype (RFC 2046), or none; parameters are not
+// looked at.
+func isMediaType(s string) bool {
+	if s == "application/json" || s == "" {
+		return true
+	}
+	kind, _, _ := strings.Cut(s, ";")
+	main, sub, ok := strings.Cut(strings.TrimSpace(kind), "/")
+	return ok && isToken(main) && isToken(sub)
+}
+
+func isToken(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?=`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// IsJSON reports whether a content type is that of JSON: application/json,
+// text/json, anything +json, and none at all.
+func IsJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
+	kind, _, _ := strings.Cut(contentType, ";")
+	kind = strings.TrimSpace(kind)
+	if kind == "" {
+		return true
+	}
+	_, sub, _ := strings.Cut(kind, "/")
+	return strings.EqualFold(sub, "json") || len(sub) > 5 && strings.EqualFold(sub[len(sub)-5:], "+json")
+}
+
+// parseTime reads a timestamp (RFC 3339 §5.6). A leap second is the second
+// after it.
+func parseTime(s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err == nil {
+		return t, nil
+	}
+	if i := strings.Index(s, ":60"); i > 0 {
+		if t, err := time.Parse(time.RFC3339Nano, s[:i]+":59"+s[i+3:]); err == nil {
+			return t.Add(time.Second), nil
+		}
+	}
+	if len(s) > 10 && (s[10] == 't' || s[len(s)-1] == 'z') {
+		if t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(s)); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fault("time", "CloudEvents 1.0 §3.2.4", "%q is no timestamp of RFC 3339", clip(s))
+}
+
+func clip(s string) string {
+	if len(s) > 64 {
+		return s[:61] + "…"
+	}
+	return s
+}
+
+// formatTime writes a timestamp.
+func formatTime(t time.Time) string { return t.Format(time.RFC3339Nano) }
+
+// attribute sets an attribute that came as a text.
+func (e *Event) attribute(name, value string) error {
+	switch name {
+	case "specversion":
+		if value != SpecVersion {
+			return fault(name, "CloudEvents 1.0 §3.1.3", "is %q, and %s is what is read", clip(value), SpecVersion)
+		}
+	case "id":
+		e.ID = value
+	case "source":
+		e.Source = value
+	case "type":
+		e.Type = value
+	case "subject":
+		e.Subject = value
+	case "datacontenttype":
+		e.DataContentType = value
+	case "dataschema":
+		e.DataSchema = value
+	case "time":
+		if value == "" {
+			return nil
+		}
+		t, err := parseTime(value)
+		if err != nil {
+			return err
+		}
+		e.Time = t
+	default:
+		return e.extend(name, TextValue(value))
+	}
+	return nil
+}
+
+// extend adds an extension, which may not be there yet.
+func (e *Event) extend(name string, v Value) error {
+	if _, twice := e.Extensions.Get(name); twice {
+		return fault(name, "CloudEvents 1.0 §3.3", "is there twice")
+	}
+	e.Extensions.Set(name, v)
+	return nil
+}
+
+// complete checks what has to be there after decoding.
+func (e *Event) complete(version bool) error {
+	if !version {
+		return fault("specversion", "CloudEvents 1.0 §3.1.3", "is required, and is not there")
+	}
+	return e.Validate()
+}

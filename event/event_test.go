@@ -1,0 +1,264 @@
+package event_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/treaty-events/treaty/event"
+)
+
+var orderPaid = []byte(`{"specversion":"1.0","id":"01J9ZQ8Y7V2M4T3N5K6P7R8S9T","source":"/services/orders","type":"orders.paid.v1","subject":"order-4711","time":"2026-03-04T12:34:56.789Z","datacontenttype":"application/json","dataschema":"https://example.com/schemas/orders.paid.v1.json","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","data":{"order_id":"order-4711","amount":1999,"currency":"EUR","paid_at":"2026-03-04T12:34:56Z","customer":{"id":"c-12","email":"someone@example.com"},"lines":[{"sku":"A-1","quantity":2},{"sku":"B-7","quantity":1}]}}`)
+
+func TestAllocations(t *testing.T) {
+	var e event.Event
+	if n := testing.AllocsPerRun(100, func() {
+		if err := e.UnmarshalEvent(orderPaid); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 2 {
+		t.Errorf("an event in JSON takes %v allocations", n)
+	}
+	m := encode(t, event.Kafka, &e, event.BinaryMode)
+	var got event.Event
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := event.Kafka.DecodeInto(&got, &m); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 2 {
+		t.Errorf("an event in binary mode takes %v allocations", n)
+	}
+	var again event.Message
+	if n := testing.AllocsPerRun(100, func() {
+		if err := event.Kafka.Encode(&again, &e, event.StructuredMode); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 1 {
+		t.Errorf("writing an event in JSON takes %v allocations", n)
+	}
+}
+
+func BenchmarkDecodeJSON(b *testing.B) {
+	b.ReportAllocs()
+	b.SetBytes(int64(len(orderPaid)))
+	var e event.Event
+	for b.Loop() {
+		if err := e.UnmarshalEvent(orderPaid); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecodeBinary(b *testing.B) {
+	b.ReportAllocs()
+	e, _ := event.DecodeJSON(orderPaid)
+	var m event.Message
+	if err := event.Kafka.Encode(&m, e, event.BinaryMode); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := event.Kafka.DecodeInto(e, &m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// TestMalformed holds what is said of texts that are no events.
+func TestMalformed(t *testing.T) {
+	for text, why := range map[string]string{
+		``:                     "no JSON object",
+		`[]`:                   "no JSON object",
+		`{`:                    "no JSON object",
+		`{"specversion":"1.0"`: "no JSON object",
+		`{}`:                   "specversion is required",
+		`{"specversion":"0.3","id":"1","source":"s","type":"t"}`:                                   `specversion is "0.3"`,
+		`{"specversion":1.0,"id":"1","source":"s","type":"t"}`:                                     "specversion is 1.0",
+		`{"specversion":"1.0","id":"","source":"s","type":"t"}`:                                    "id is required",
+		`{"specversion":"1.0","id":7,"source":"s","type":"t"}`:                                     "id is 7, and has to be a string",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","id":"2"}`:                          "id is there twice",
+		`{"specversion":"1.0","id":"1","source":"a b","type":"t"}`:                                 "no URI-reference",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","time":"yesterday"}`:                "no timestamp",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","dataschema":"relative"}`:           "no URI",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","datacontenttype":"json"}`:          "no media type",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","Upper":"x"}`:                       "lower-case",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","with-dash":"x"}`:                   "lower-case",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t"} x`:                                 "after the event",
+		"{\"specversion\":\"1.0\",\"id\":\"1\\n\",\"source\":\"s\",\"type\":\"t\"}":                "control character U+000A",
+		"{\"specversion\":\"1.0\",\"id\":\"\xff\",\"source\":\"s\",\"type\":\"t\"}":                "no JSON object",
+		`{"specversion":"1.0","id":"\ufffe","source":"s","type":"t"}`:                              "no character",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","data":` + strings.Repeat("[", 1e5): "no JSON object",
+	} {
+		e, err := event.DecodeJSON([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%.80s: %v %v", text, err, e)
+		}
+	}
+}
+
+func TestTimes(t *testing.T) {
+	for text, wanted := range map[string]string{
+		"2018-04-05T03:56:24Z": "2018-04-05T03:56:24Z", "2018-04-05t03:56:24.5z": "2018-04-05T03:56:24.5Z",
+		"2018-04-05T03:56:24.123456789+02:00": "2018-04-05T03:56:24.123456789+02:00", "2016-12-31T23:59:60Z": "2017-01-01T00:00:00Z",
+	} {
+		e, err := event.DecodeJSON([]byte(with(`"time":"` + text + `"`)))
+		if err != nil {
+			t.Error(text, err)
+			continue
+		}
+		if got := object(t, e)["time"]; got != wanted {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+}
+
+// TestReused is a message and an event that serve several times: nothing of one
+// shows in another.
+func TestReused(t *testing.T) {
+	var m event.Message
+	first := sample()
+	first.Data = []byte(`{"first":1}`)
+	if err := event.Kafka.Encode(&m, first, event.BinaryMode); err != nil {
+		t.Fatal(err)
+	}
+	second := sample()
+	second.Extensions = nil
+	if err := event.Kafka.Encode(&m, second, event.StructuredMode); err != nil {
+		t.Fatal(err)
+	}
+	if string(first.Data) != `{"first":1}` || len(m.Headers) != 1 {
+		t.Errorf("%s %v", first.Data, m.Headers)
+	}
+	if err := event.Kafka.Encode(&m, first, event.BinaryMode); err != nil {
+		t.Fatal(err)
+	}
+	same(t, decode(t, event.Kafka, m), first, true)
+	e := sample()
+	if err := e.UnmarshalEvent([]byte(with(`"zone":"z"`))); err != nil || e.Data != nil || len(e.Extensions) != 1 {
+		t.Error(e, err)
+	}
+}
+
+func TestEncodingJSON(t *testing.T) {
+	b, err := json.Marshal(map[string]*event.Event{"e": sample()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back map[string]*event.Event
+	if err := json.Unmarshal(b, &back); err != nil {
+		t.Fatal(err)
+	}
+	same(t, back["e"], withKind(sample(), "raw"), false)
+	var batch []event.Event
+	if err := json.Unmarshal([]byte("["+whole+"]"), &batch); err != nil || len(batch) != 1 {
+		t.Error(err)
+	}
+}
+
+var fuzzBindings = []*event.Binding{event.HTTP, event.Kafka, event.AMQP, event.MQTT, event.NATS, event.PubSub}
+
+// FuzzBindings reads any message as every protocol; what is read is written
+// and read again as the same.
+func FuzzBindings(f *testing.F) {
+	f.Add("content-type", "application/cloudevents+json", "ce-id", "%41", "1.0", []byte(whole))
+	f.Add("ce_specversion", "1.0", "ce_type", "t", "text/plain", []byte("x"))
+	f.Add("specversion", "1.0", "Ce-Subject", `"a\"b%20"`, "", []byte(nil))
+	f.Fuzz(func(t *testing.T, name1, value1, name2, value2, contentType string, body []byte) {
+		for _, b := range fuzzBindings {
+			for _, prefix := range []string{"", "ce-", "ce_", "cloudEvents_"} {
+				m := least(prefix, name1, value1, name2, value2)
+				if len(name1)%2 == 0 {
+					m = message(name1, value1, name2, value2)
+				}
+				m.ContentType, m.Body = contentType, body
+				before := bytes.Clone(body)
+				e, _, err := b.Decode(&m)
+				if !bytes.Equal(body, before) {
+					t.Fatalf("%v changed the bytes", b)
+				}
+				if err != nil {
+					continue
+				}
+				for _, mode := range []event.Mode{event.BinaryMode, event.StructuredMode} {
+					var again event.Message
+					if err := b.Encode(&again, e, mode); err != nil {
+						if strings.Contains(err.Error(), "event within") {
+							continue // whose datacontenttype is that of an event
+						}
+						t.Fatalf("%v %v: %v\n%+v", b, mode, err, e)
+					}
+					got, _, err := b.Decode(&again)
+					if err != nil {
+						t.Fatalf("%v %v: %v\n%+v\n%+v", b, mode, err, e, again)
+					}
+					wanted := *e
+					if wanted.DataContentType == "" && mode == event.BinaryMode && wanted.Data != nil {
+						wanted.DataContentType = "application/json"
+					}
+					if mode == event.StructuredMode && event.IsJSON(e.DataContentType) {
+						wanted.Data = bytes.Trim(wanted.Data, " \t\r\n") // which is no part of the value
+						got.Data = bytes.Trim(got.Data, " \t\r\n")
+					}
+					if len(wanted.Data) == 0 {
+						wanted.Data, got.Data = nil, got.Data[:len(got.Data):len(got.Data)]
+					}
+					same(t, got, &wanted, true)
+				}
+			}
+		}
+	})
+}
+
+// FuzzDecodeJSON agrees with encoding/json on the members of what is read.
+func FuzzDecodeJSON(f *testing.F) {
+	f.Add([]byte(whole))
+	f.Add(orderPaid)
+	f.Add([]byte(`{"specversion":"1.0","id":"\u00e9","source":"s","type":"t","data_base64":"AA==","x":true,"n":-1,"time":"2016-12-31T23:59:60Z"}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		_, _ = event.DecodeJSONBatch(text)
+		e, err := event.DecodeJSON(text)
+		if err != nil {
+			return
+		}
+		var members map[string]any
+		if err := json.Unmarshal(text, &members); err != nil {
+			t.Fatalf("encoding/json: %v", err)
+		}
+		if members["id"] != e.ID || members["source"] != e.Source || members["type"] != e.Type {
+			t.Fatalf("%v: %+v", members, e)
+		}
+		b, err := e.AppendJSON(nil)
+		if err != nil {
+			t.Fatalf("%v: %+v", err, e)
+		}
+		again, err := event.DecodeJSON(b)
+		if err != nil {
+			t.Fatalf("%v: %s", err, b)
+		}
+		same(t, again, e, false)
+	})
+}
+
+// FuzzDecodeAvro writes again what it reads.
+func FuzzDecodeAvro(f *testing.F) {
+	b, _ := sample().AppendAvro(nil)
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := event.DecodeAvro(b)
+		if err != nil {
+			return
+		}
+		text, err := e.AppendAvro(nil)
+		if err != nil {
+			t.Fatalf("%v: %+v", err, e)
+		}
+		again, err := event.DecodeAvro(text)
+		if err != nil {
+			t.Fatalf("%v: %+v", err, e)
+		}
+		if e.DataContentType == "" && e.Data != nil {
+			e.DataContentType = "application/json"
+		}
+		same(t, again, e, false)
+	})
+}
