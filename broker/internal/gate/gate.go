@@ -1,0 +1,145 @@
+// Package gate is what the adapters share: it calls a subscription's handler for
+// one delivery at a time, lets no more than so many be unsettled, and brings
+// back, after a while, what its client cannot.
+package gate
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/treaty-events/treaty/broker"
+)
+
+// Gate is the way to a handler. Make one with New.
+type Gate struct {
+	handle func(broker.Delivery)
+	max    int
+
+	calling sync.Mutex // held while the handler is called
+
+	mu       sync.Mutex
+	changed  sync.Cond
+	inFlight int
+	stopped  bool
+
+	done chan struct{}
+	err  error
+}
+
+// New makes a gate that is open.
+func New(max int, handle func(broker.Delivery)) *Gate {
+	g := &Gate{handle: handle, max: max, done: make(chan struct{})}
+	g.changed.L = &g.mu
+	return g
+}
+
+// Deliver calls the handler, when there is room for one more unsettled delivery.
+// It reports false, without having called, once the gate is closed.
+func (g *Gate) Deliver(d broker.Delivery) bool {
+	g.mu.Lock()
+	for g.inFlight >= g.max && !g.stopped {
+		g.changed.Wait()
+	}
+	if g.stopped {
+		g.mu.Unlock()
+		return false
+	}
+	g.inFlight++
+	g.mu.Unlock()
+	if !g.call(d) {
+		g.Settled()
+		return false
+	}
+	return true
+}
+
+// call calls the handler unless the gate is closed.
+func (g *Gate) call(d broker.Delivery) bool {
+	g.calling.Lock()
+	defer g.calling.Unlock()
+	g.mu.Lock()
+	stopped := g.stopped
+	g.mu.Unlock()
+	if stopped {
+		return false
+	}
+	g.handle(d)
+	return true
+}
+
+// Again calls the handler for a delivery that is still unsettled, after a while.
+// Once the gate is closed, lost is called instead.
+func (g *Gate) Again(d broker.Delivery, delay time.Duration, lost func()) {
+	again := func() {
+		if !g.call(d) {
+			lost()
+		}
+	}
+	if delay <= 0 {
+		go again()
+		return
+	}
+	go func() {
+		t := time.NewTimer(delay)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			again()
+		case <-g.done:
+			lost()
+		}
+	}()
+}
+
+// Settled makes room for another delivery.
+func (g *Gate) Settled() {
+	g.mu.Lock()
+	g.inFlight--
+	g.changed.Broadcast()
+	g.mu.Unlock()
+}
+
+// Close closes the gate: when it returns, the handler is not being called and
+// will not be again. It is not to be called by the handler. err is why, nil for
+// nothing wrong. Closed again it does nothing.
+func (g *Gate) Close(err error) {
+	g.mu.Lock()
+	if !g.stopped {
+		g.stopped, g.err = true, err
+		close(g.done)
+		g.changed.Broadcast()
+	}
+	g.mu.Unlock()
+	g.calling.Lock()
+	g.calling.Unlock() //lint:ignore SA2001 waiting is all that is wanted
+}
+
+// Drain waits until nothing is unsettled, or ctx ends.
+func (g *Gate) Drain(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() {
+		g.mu.Lock()
+		g.changed.Broadcast()
+		g.mu.Unlock()
+	})
+	defer stop()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.inFlight > 0 && ctx.Err() == nil {
+		g.changed.Wait()
+	}
+	if g.inFlight > 0 {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// Done is closed with the gate.
+func (g *Gate) Done() <-chan struct{} { return g.done }
+
+// Err is why the gate was closed.
+func (g *Gate) Err() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
+}

@@ -1,0 +1,225 @@
+package broker
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Target is a broker's URL, taken apart:
+//
+//	scheme://user:password@host:port,host:port/path?name=value
+//
+// User, password and token may be left to the environment: TREATY_BROKER_USER,
+// TREATY_BROKER_PASSWORD, TREATY_BROKER_TOKEN. These parameters are known to
+// every adapter, and each has more of its own:
+//
+//	tls=true         speak TLS, also by a scheme that ends in s (amqps, mqtts, …)
+//	ca=FILE          trust the certificates of this file, and no others
+//	cert=FILE        be known by this certificate …
+//	key=FILE         … and its key
+//	servername=NAME  expect the broker's certificate to be of this name
+//	insecure=true    do not look at the broker's certificate
+//	timeout=10s      how long opening may take
+type Target struct {
+	Scheme   string
+	Hosts    []string // host:port, in the order written; empty where the URL has none
+	Path     string   // with its slash
+	User     string
+	Password string
+	Token    string
+	TLS      *tls.Config   // nil without
+	Timeout  time.Duration // of opening
+	Params   url.Values    // those of the adapter's own
+}
+
+// DefaultTimeout is how long opening a broker may take.
+const DefaultTimeout = 10 * time.Second
+
+var commonParams = []string{"tls", "ca", "cert", "key", "servername", "insecure", "timeout"}
+
+// String is the URL without what is secret.
+func (t *Target) String() string {
+	return t.Scheme + "://" + strings.Join(t.Hosts, ",") + t.Path
+}
+
+// Adapter opens brokers of some schemes.
+type Adapter struct {
+	Name    string
+	Schemes []string
+	Port    string   // where the URL names none
+	Params  []string // that the adapter knows beside the common ones
+	Open    func(ctx context.Context, target *Target) (Broker, error)
+}
+
+// Open opens the broker of a URL with the adapter that knows its scheme. It
+// returns when the broker has answered.
+func Open(ctx context.Context, rawURL string, adapters ...Adapter) (Broker, error) {
+	scheme, _, ok := strings.Cut(rawURL, ":")
+	var schemes []string
+	for _, a := range adapters {
+		if ok && slices.Contains(a.Schemes, scheme) {
+			t, err := ParseTarget(rawURL, a.Port, a.Params...)
+			if err != nil {
+				return nil, err
+			}
+			ctx, cancel := context.WithTimeout(ctx, t.Timeout)
+			defer cancel()
+			return a.Open(ctx, t)
+		}
+		schemes = append(schemes, a.Schemes...)
+	}
+	return nil, &Error{Op: "open", Kind: ErrUsage, Err: fmt.Errorf("%q is no URL of a broker", withoutUser(rawURL)),
+		Advice: "one begins with " + strings.Join(schemes, ":// or ") + "://"}
+}
+
+// withoutUser takes a user and a password out of what may be no URL at all.
+func withoutUser(s string) string {
+	s, _, _ = strings.Cut(s, "?")
+	scheme, rest, ok := strings.Cut(s, "//")
+	if !ok {
+		scheme, rest = "", s
+	} else {
+		scheme += "//"
+	}
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		rest = rest[i+1:]
+	}
+	return scheme + rest
+}
+
+// ParseTarget takes a URL apart. port is that of hosts which have none.
+func ParseTarget(rawURL, port string, params ...string) (*Target, error) {
+	wrong := func(advice, format string, args ...any) error {
+		return &Error{Op: "open", Broker: withoutUser(rawURL), Kind: ErrUsage, Err: fmt.Errorf(format, args...), Advice: advice}
+	}
+	scheme, rest, ok := strings.Cut(rawURL, ":")
+	if !ok || scheme == "" {
+		return nil, wrong("write scheme://host:port", "it has no scheme")
+	}
+	t := &Target{Scheme: scheme, Timeout: DefaultTimeout, Params: url.Values{}}
+	rest, query, _ := strings.Cut(rest, "?")
+	if after, ok := strings.CutPrefix(rest, "//"); ok {
+		authority, path, slash := strings.Cut(after, "/")
+		if slash {
+			path = "/" + path
+		}
+		var err error
+		if t.Path, err = url.PathUnescape(path); err != nil {
+			return nil, wrong("", "its path is not escaped well")
+		}
+		if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+			user, password, _ := strings.Cut(authority[:i], ":")
+			var err1, err2 error
+			t.User, err1 = url.PathUnescape(user)
+			t.Password, err2 = url.PathUnescape(password)
+			if err1 != nil || err2 != nil {
+				return nil, wrong("a percent sign in a password is written %25", "its user or password is not escaped well")
+			}
+			authority = authority[i+1:]
+		}
+		if authority != "" {
+			for _, host := range strings.Split(authority, ",") {
+				if host == "" {
+					return nil, wrong("", "a host is empty")
+				}
+				if _, p, err := net.SplitHostPort(host); err != nil || p == "" {
+					host = net.JoinHostPort(strings.Trim(strings.TrimSuffix(host, ":"), "[]"), port)
+				} else if _, err := strconv.ParseUint(p, 10, 16); err != nil {
+					return nil, wrong("", "%q is no port", p)
+				}
+				if port == "" {
+					host = strings.TrimSuffix(host, ":")
+				}
+				t.Hosts = append(t.Hosts, host)
+			}
+		}
+	} else {
+		t.Path = rest
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, wrong("", "its parameters are not escaped well")
+	}
+	known := append(slices.Clone(commonParams), params...)
+	for name := range values {
+		if !slices.Contains(known, name) {
+			return nil, wrong("known are "+strings.Join(known, ", "), "%q is no parameter", name)
+		}
+		if !slices.Contains(commonParams, name) {
+			t.Params[name] = values[name]
+		}
+	}
+	if t.User == "" {
+		t.User = os.Getenv("TREATY_BROKER_USER")
+	}
+	if t.Password == "" {
+		t.Password = os.Getenv("TREATY_BROKER_PASSWORD")
+	}
+	t.Token = os.Getenv("TREATY_BROKER_TOKEN")
+	if s := values.Get("timeout"); s != "" {
+		if t.Timeout, err = time.ParseDuration(s); err != nil || t.Timeout <= 0 {
+			return nil, wrong("write a duration such as 5s", "%q is no timeout", s)
+		}
+	}
+	if t.TLS, err = tlsOf(scheme, values); err != nil {
+		return nil, wrong("", "%w", err)
+	}
+	return t, nil
+}
+
+func tlsOf(scheme string, v url.Values) (*tls.Config, error) {
+	asked := v.Get("tls") == "true" || scheme == "amqps" || scheme == "mqtts" || scheme == "tls" || scheme == "kafkas"
+	for _, name := range []string{"ca", "cert", "key", "servername", "insecure"} {
+		asked = asked || v.Has(name)
+	}
+	if !asked {
+		return nil, nil
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: v.Get("servername"), InsecureSkipVerify: v.Get("insecure") == "true"}
+	if file := v.Get("ca"); file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("ca: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("ca: %s has no certificate in PEM", file)
+		}
+	}
+	if v.Has("cert") != v.Has("key") {
+		return nil, fmt.Errorf("cert and key go together")
+	}
+	if v.Has("cert") {
+		pair, err := tls.LoadX509KeyPair(v.Get("cert"), v.Get("key"))
+		if err != nil {
+			return nil, err
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
+
+// Fail makes an error of what a client said while opening.
+func (t *Target) Fail(op, channel string, kind, err error, advice string) error {
+	return &Error{Op: op, Broker: t.String(), Channel: channel, Kind: kind, Err: err, Advice: advice}
+}
+
+// Backoff is the pause before a connection is tried for the nth time, from 0:
+// from 100 ms doubling up to 10 s, less up to half by chance.
+func Backoff(n int) time.Duration {
+	d := 10 * time.Second
+	if n < 7 {
+		d = 100 * time.Millisecond << n
+	}
+	return d - rand.N(d/2)
+}
