@@ -34,10 +34,13 @@ type Harness struct {
 	// Absent is a URL where nothing is; "" where there is no such thing.
 	Absent string
 	// Through makes the URL of the broker as it is seen through a proxy at that
-	// address; nil where connections cannot be cut.
+	// address; nil where it cannot be.
 	Through func(address string) string
 	// Behind is the address that the proxy goes to.
 	Behind string
+	// Cut cuts all connections of the broker, where there is no way through a proxy;
+	// nil where there is neither.
+	Cut func()
 	// AckWait is the shortest that the broker minds, 1 s where not said.
 	AckWait time.Duration
 }
@@ -967,11 +970,15 @@ func absent(s *suite) {
 // cut cuts every connection while messages flow: it goes on by itself, and
 // nothing that was acknowledged is lost.
 func cut(s *suite) {
-	if s.h.Through == nil {
+	url, cutAll := s.h.URL, s.h.Cut
+	switch {
+	case s.h.Through != nil:
+		p := newProxy(s, s.h.Behind)
+		url, cutAll = s.h.Through(p.address), p.cut
+	case cutAll == nil:
 		s.Skip("the connections cannot be cut")
 	}
-	p := newProxy(s, s.h.Behind)
-	mine := open(s, s.h.Adapter, s.h.Through(p.address))
+	mine := open(s, s.h.Adapter, url)
 	c := s.channel()
 	var mu sync.Mutex
 	seen := map[string]bool{}
@@ -984,7 +991,7 @@ func cut(s *suite) {
 	const total = 60
 	for i := range total {
 		if i%20 == 10 {
-			p.cut()
+			cutAll()
 		}
 		for tries := 0; ; tries++ {
 			ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)

@@ -47,15 +47,15 @@ func (g *Gate) Deliver(d broker.Delivery) bool {
 	}
 	g.inFlight++
 	g.mu.Unlock()
-	if !g.call(d) {
+	if !g.call(func() broker.Delivery { return d }) {
 		g.Settled()
 		return false
 	}
 	return true
 }
 
-// call calls the handler unless the gate is closed.
-func (g *Gate) call(d broker.Delivery) bool {
+// call calls the handler unless the gate is closed, or due has nothing.
+func (g *Gate) call(due func() broker.Delivery) bool {
 	g.calling.Lock()
 	defer g.calling.Unlock()
 	g.mu.Lock()
@@ -64,30 +64,31 @@ func (g *Gate) call(d broker.Delivery) bool {
 	if stopped {
 		return false
 	}
+	d := due()
+	if d == nil {
+		return false
+	}
 	g.handle(d)
 	return true
 }
 
-// Again calls the handler for a delivery that is still unsettled, after a while.
-// Once the gate is closed, lost is called instead.
-func (g *Gate) Again(d broker.Delivery, delay time.Duration, lost func()) {
-	again := func() {
-		if !g.call(d) {
-			lost()
-		}
-	}
-	if delay <= 0 {
-		go again()
-		return
-	}
+// Again calls the handler, after a while, for a delivery that takes the room of
+// one that was not settled. due makes it when the time has come; it may be nil.
+// Then, and when the gate is closed before, lost is called instead, and the room
+// is free.
+func (g *Gate) Again(delay time.Duration, due func() broker.Delivery, lost func()) {
 	go func() {
-		t := time.NewTimer(delay)
-		defer t.Stop()
-		select {
-		case <-t.C:
-			again()
-		case <-g.done:
+		if delay > 0 {
+			t := time.NewTimer(delay)
+			defer t.Stop()
+			select {
+			case <-t.C:
+			case <-g.done:
+			}
+		}
+		if !g.call(due) {
 			lost()
+			g.Settled()
 		}
 	}()
 }

@@ -1,0 +1,693 @@
+// Package kafka is the adapter for Kafka. A channel is a topic; a group is a
+// consumer group, whose place moves behind what is settled: what stands before
+// an unsettled message is never committed over.
+//
+//	kafka://host:9092,host2:9092
+//	kafkas://user:password@host:9093?sasl=scram-sha-512
+//
+// Parameters:
+//
+//	sasl=plain|scram-sha-256|scram-sha-512  how user and password are shown; plain
+//	acks=all|leader|none                    who has acknowledged what is published; all
+//	maxBytes=1000012                        the greatest batch, and so message, that is sent
+//	linger=0s                               how long a batch waits for more
+//	commit=1s                               how often a group's place is committed
+//
+// Settings of channels:
+//
+//	kafka.topic         the topic; otherwise the address
+//	kafka.partitions    of a topic that is declared; otherwise the broker's default
+//	kafka.replicas      the same
+//	kafka.config.NAME   a configuration of it, such as kafka.config.retention.ms
+//	kafka.group         the id of the consumer group; otherwise GROUP.TOPIC: a group
+//	                    of several topics would be rebalanced for each of them
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/broker/internal/gate"
+	"github.com/treaty-events/treaty/event"
+)
+
+// Adapter opens kafka:// and, with TLS, kafkas://.
+var Adapter = broker.Adapter{Name: "kafka", Schemes: []string{"kafka", "kafkas"}, Port: "9092", Params: []string{"sasl", "acks", "maxBytes", "linger", "commit"}, Open: open}
+
+// Broker is a connection to a Kafka cluster.
+type Broker struct {
+	target   *broker.Target
+	client   *kgo.Client
+	admin    *kadm.Client
+	options  []kgo.Opt // of every client
+	maxBytes int
+	commit   time.Duration
+
+	mu            sync.Mutex
+	closed        bool
+	subscriptions map[*subscription]bool
+}
+
+func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
+	wrong := func(err error, advice string) (broker.Broker, error) {
+		return nil, t.Fail("open", "", broker.ErrUsage, err, advice)
+	}
+	if len(t.Hosts) == 0 {
+		return wrong(errors.New("it names no host"), "write kafka://127.0.0.1:9092")
+	}
+	b := &Broker{target: t, maxBytes: 1000012, commit: time.Second, subscriptions: map[*subscription]bool{}}
+	b.options = []kgo.Opt{kgo.SeedBrokers(t.Hosts...), kgo.ClientID("treaty")}
+	if t.TLS != nil {
+		b.options = append(b.options, kgo.DialTLSConfig(t.TLS))
+	}
+	if t.User != "" {
+		switch how := t.Params.Get("sasl"); how {
+		case "", "plain":
+			b.options = append(b.options, kgo.SASL(plain.Auth{User: t.User, Pass: t.Password}.AsMechanism()))
+		case "scram-sha-256":
+			b.options = append(b.options, kgo.SASL(scram.Auth{User: t.User, Pass: t.Password}.AsSha256Mechanism()))
+		case "scram-sha-512":
+			b.options = append(b.options, kgo.SASL(scram.Auth{User: t.User, Pass: t.Password}.AsSha512Mechanism()))
+		default:
+			return wrong(fmt.Errorf("sasl=%s is no mechanism", how), "known are plain, scram-sha-256 and scram-sha-512")
+		}
+	}
+	linger := time.Duration(0)
+	for name, at := range map[string]*time.Duration{"linger": &linger, "commit": &b.commit} {
+		if s := t.Params.Get(name); s != "" {
+			var err error
+			if *at, err = time.ParseDuration(s); err != nil || *at < 0 {
+				return wrong(fmt.Errorf("%s=%s is no duration", name, s), "write one such as 5ms")
+			}
+		}
+	}
+	if s := t.Params.Get("maxBytes"); s != "" {
+		var err error
+		if b.maxBytes, err = strconv.Atoi(s); err != nil || b.maxBytes < 1<<10 || b.maxBytes > 1<<30 {
+			return wrong(fmt.Errorf("maxBytes=%s is no size in bytes", s), "")
+		}
+	}
+	acks := kgo.AllISRAcks()
+	producing := []kgo.Opt{kgo.ProducerLinger(linger), kgo.ProducerBatchMaxBytes(int32(b.maxBytes)), kgo.MaxBufferedRecords(100_000)}
+	switch s := t.Params.Get("acks"); s {
+	case "", "all":
+	case "leader":
+		acks = kgo.LeaderAck()
+		producing = append(producing, kgo.DisableIdempotentWrite())
+	case "none":
+		acks = kgo.NoAck()
+		producing = append(producing, kgo.DisableIdempotentWrite())
+	default:
+		return wrong(fmt.Errorf("acks=%s is none", s), "known are all, leader and none")
+	}
+	producing = append(producing, kgo.RequiredAcks(acks))
+	client, err := kgo.NewClient(append(producing, b.options...)...)
+	if err != nil {
+		return wrong(err, "")
+	}
+	if err := client.Ping(ctx); err != nil {
+		client.Close()
+		kind := broker.ErrUnreachable
+		if denied(err) {
+			kind = broker.ErrDenied
+		}
+		advice := ""
+		if errors.Is(err, io.EOF) && t.User != "" {
+			advice = "the connection was closed while user and password were shown: they may be wrong, or of another mechanism (sasl=)"
+		}
+		return nil, t.Fail("open", "", kind, err, advice)
+	}
+	b.client, b.admin = client, kadm.NewClient(client)
+	return b, nil
+}
+
+func denied(err error) bool {
+	for _, e := range []error{kerr.SaslAuthenticationFailed, kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return strings.Contains(err.Error(), "SASL")
+}
+
+// Features is what Kafka can do.
+func (b *Broker) Features() broker.Features {
+	return broker.Features{Replay: true, ReplayTime: true, Groups: true, Order: broker.KeyOrder, Positions: true, MaxBytes: b.maxBytes}
+}
+
+// Binding is that of Kafka.
+func (b *Broker) Binding() *event.Binding { return event.Kafka }
+
+func (b *Broker) isClosed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed
+}
+
+func (b *Broker) fail(op, channel string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var kind error
+	advice := ""
+	var dial *net.OpError
+	switch {
+	case errors.Is(err, kgo.ErrClientClosed), b.isClosed():
+		kind = broker.ErrClosed
+	case broker.Ended(err):
+		return err
+	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InvalidTopicException):
+		kind, advice = broker.ErrNoChannel, "make the topic, or declare the channel"
+	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
+		kind, advice = broker.ErrTooLarge, "maxBytes= in the URL and max.message.bytes of the topic say how much is taken"
+	case denied(err):
+		kind = broker.ErrDenied
+	case errors.As(err, &dial):
+		kind = broker.ErrUnreachable
+	}
+	return b.target.Fail(op, channel, kind, err, advice)
+}
+
+func topicOf(c *broker.Channel) string { return c.Setting("kafka.topic", c.Address) }
+
+// Publish produces records and waits for their acknowledgement.
+func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages ...broker.Message) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	topic := topicOf(&channel)
+	var failures broker.Failures
+	if err := ctx.Err(); err != nil {
+		for i := range messages {
+			failures.Add(i, err)
+		}
+		return failures.Err(len(messages))
+	}
+	var done sync.WaitGroup
+	done.Add(len(messages))
+	records := make([]kgo.Record, len(messages))
+	errs := make([]error, len(messages))
+	headers := 0
+	for i := range messages {
+		headers += len(messages[i].Headers)
+	}
+	all := make([]kgo.RecordHeader, 0, headers)
+	for i := range messages {
+		m, r := &messages[i], &records[i]
+		from := len(all)
+		for j := range m.Headers {
+			all = append(all, kgo.RecordHeader{Key: m.Headers[j].Name, Value: []byte(m.Headers[j].Value.String())})
+		}
+		r.Topic, r.Value, r.Headers = topic, m.Body, all[from:len(all):len(all)]
+		if m.Key != "" {
+			r.Key = []byte(m.Key)
+		}
+		at := &errs[i]
+		b.client.Produce(ctx, r, func(_ *kgo.Record, err error) {
+			*at = err
+			done.Done()
+		})
+	}
+	done.Wait()
+	for i, err := range errs {
+		failures.Add(i, b.fail("publish", channel.Address, err))
+	}
+	return failures.Err(len(messages))
+}
+
+// Declare makes the topic of a channel.
+func (b *Broker) Declare(ctx context.Context, channel broker.Channel) error {
+	number := func(name string, bits int) (int64, error) {
+		s := channel.Setting(name, "")
+		if s == "" {
+			return -1, nil
+		}
+		n, err := strconv.ParseInt(s, 10, bits)
+		if err != nil || n < 1 {
+			return 0, b.target.Fail("declare", channel.Address, broker.ErrUsage, fmt.Errorf("%s is %q, and has to be a number", name, s), "")
+		}
+		return n, nil
+	}
+	partitions, err := number("kafka.partitions", 32)
+	if err != nil {
+		return err
+	}
+	replicas, err := number("kafka.replicas", 16)
+	if err != nil {
+		return err
+	}
+	configs := map[string]*string{}
+	for name, v := range channel.Settings {
+		if key, ok := strings.CutPrefix(name, "kafka.config."); ok {
+			configs[key] = &v
+		}
+	}
+	topic := topicOf(&channel)
+	made, err := b.admin.CreateTopic(ctx, int32(partitions), int16(replicas), configs, topic)
+	if err == nil {
+		err = made.Err
+	}
+	if errors.Is(err, kerr.TopicAlreadyExists) {
+		return nil
+	}
+	if err != nil {
+		return b.fail("declare", channel.Address, err)
+	}
+	// A topic is made before every broker and client knows it.
+	for n := 0; ; n++ {
+		known, err := b.admin.ListTopics(ctx, topic)
+		if err == nil && known.Has(topic) && known[topic].Err == nil && len(known[topic].Partitions) > 0 {
+			return nil
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return b.fail("declare", channel.Address, ctx.Err())
+		}
+	}
+}
+
+// Remove deletes the topic of a channel.
+func (b *Broker) Remove(ctx context.Context, channel broker.Channel) error {
+	r, err := b.admin.DeleteTopic(ctx, topicOf(&channel))
+	if err == nil {
+		err = r.Err
+	}
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return nil
+	}
+	return b.fail("remove", channel.Address, err)
+}
+
+// Close ends the subscriptions and the connection.
+func (b *Broker) Close() error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return nil
+	}
+	b.closed = true
+	var all []*subscription
+	for s := range b.subscriptions {
+		all = append(all, s)
+	}
+	b.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // without waiting for what is unsettled
+	for _, s := range all {
+		_ = s.Stop(ctx)
+	}
+	b.client.Close()
+	return nil
+}
+
+// start is where a subscription begins on every partition.
+func (b *Broker) start(ctx context.Context, topic string, start broker.Start) (kadm.Offsets, error) {
+	var listed kadm.ListedOffsets
+	var err error
+	switch start.From {
+	case broker.Earliest:
+		listed, err = b.admin.ListStartOffsets(ctx, topic)
+	case broker.Latest:
+		listed, err = b.admin.ListEndOffsets(ctx, topic)
+	default:
+		listed, err = b.admin.ListOffsetsAfterMilli(ctx, start.Time.UnixMilli(), topic)
+	}
+	if err == nil {
+		err = listed.Error()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(listed[topic]) == 0 {
+		return nil, kerr.UnknownTopicOrPartition
+	}
+	return listed.Offsets(), nil
+}
+
+// Subscribe joins the group, or reads every partition.
+func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options broker.Options, handle func(broker.Delivery)) (broker.Subscription, error) {
+	fail := func(err error) (broker.Subscription, error) { return nil, b.fail("subscribe", channel.Address, err) }
+	topic := topicOf(&channel)
+	offsets, err := b.start(ctx, topic, options.Start)
+	if err != nil {
+		return fail(err)
+	}
+	s := &subscription{
+		Gate: gate.New(options.InFlight(), handle), broker: b, address: channel.Address, topic: topic, group: options.Group,
+		partitions: map[int32]*partition{}, ended: make(chan struct{}),
+	}
+	if s.group != "" {
+		s.group = channel.Setting("kafka.group", s.group+"."+topic)
+	}
+	opts := append([]kgo.Opt{kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(1 << 20), kgo.FetchMaxWait(time.Second), kgo.KeepRetryableFetchErrors()}, b.options...)
+	if s.group == "" {
+		at := map[int32]kgo.Offset{}
+		for p, o := range offsets[topic] {
+			at[p] = kgo.NewOffset().At(o.At)
+			s.partitions[p] = &partition{}
+		}
+		opts = append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: at}))
+	} else {
+		// Where a group begins is written down before it has a member, so that what is
+		// published from now on is not before it.
+		if options.Start.From != broker.Earliest {
+			have, err := b.admin.FetchOffsets(ctx, s.group)
+			if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+				return fail(err)
+			}
+			missing := kadm.Offsets{}
+			for p, o := range offsets[topic] {
+				if _, ok := have.Lookup(topic, p); !ok {
+					missing.Add(o)
+				}
+			}
+			if len(missing) > 0 {
+				// Refused while the group has members, which then began it.
+				if _, err := b.admin.CommitOffsets(ctx, s.group, missing); err != nil && !errors.Is(err, kerr.UnknownMemberID) {
+					return fail(err)
+				}
+			}
+		}
+		reset := kgo.NewOffset().AtStart()
+		switch options.Start.From {
+		case broker.Latest:
+			reset = kgo.NewOffset().AtEnd()
+		case broker.At:
+			reset = kgo.NewOffset().AfterMilli(options.Start.Time.UnixMilli())
+		}
+		opts = append(opts, kgo.ConsumerGroup(s.group), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(reset),
+			kgo.OnPartitionsAssigned(s.assigned), kgo.OnPartitionsRevoked(s.revoked), kgo.OnPartitionsLost(s.lost))
+	}
+	if s.client, err = kgo.NewClient(opts...); err != nil {
+		return fail(err)
+	}
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		s.client.Close()
+		return fail(kgo.ErrClientClosed)
+	}
+	b.subscriptions[s] = true
+	b.mu.Unlock()
+	polling, stop := context.WithCancel(context.Background())
+	s.stopPolling = stop
+	go s.poll(polling)
+	if s.group != "" {
+		go s.commitOften()
+	}
+	return s, nil
+}
+
+type subscription struct {
+	*gate.Gate
+	broker         *Broker
+	client         *kgo.Client
+	address, topic string
+	group          string
+	stopPolling    func()
+	ended          chan struct{} // closed when polling has ended
+	once           sync.Once
+	mu             sync.Mutex
+	partitions     map[int32]*partition // those that are ours
+}
+
+// partition is the deliveries of a partition that are not behind its place.
+type partition struct {
+	open []*delivery // by offset
+	done *kgo.Record // the last that everything up to is settled; nil for none, or committed
+	gone bool        // it is another's
+}
+
+func (s *subscription) assigned(_ context.Context, _ *kgo.Client, all map[string][]int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range all[s.topic] {
+		s.partitions[p] = &partition{}
+	}
+}
+
+// handover is how long a partition that is taken away waits for what is being
+// handled.
+const handover = 3 * time.Second
+
+// revoked lets what is being handled be settled, and commits it.
+func (s *subscription) revoked(ctx context.Context, _ *kgo.Client, all map[string][]int32) {
+	var going []*partition
+	s.mu.Lock()
+	for _, n := range all[s.topic] {
+		if p := s.partitions[n]; p != nil {
+			p.gone = true
+			going = append(going, p)
+		}
+	}
+	s.mu.Unlock()
+	for until := time.Now().Add(handover); time.Now().Before(until) && s.Err() == nil; time.Sleep(2 * time.Millisecond) {
+		busy := false
+		s.mu.Lock()
+		for _, p := range going {
+			for _, d := range p.open {
+				busy = busy || !d.settled.Load() && !d.waiting.Load()
+			}
+		}
+		s.mu.Unlock()
+		if !busy || isDone(s.Done()) {
+			break
+		}
+	}
+	s.commit(ctx)
+	s.lost(ctx, nil, all)
+}
+
+func isDone(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *subscription) lost(_ context.Context, _ *kgo.Client, all map[string][]int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range all[s.topic] {
+		if p := s.partitions[n]; p != nil {
+			p.gone = true
+			delete(s.partitions, n)
+		}
+	}
+}
+
+func (s *subscription) poll(ctx context.Context) {
+	defer close(s.ended)
+	for {
+		fetches := s.client.PollRecords(ctx, 1000)
+		if ctx.Err() != nil || fetches.IsClientClosed() {
+			s.finish(nil)
+			return
+		}
+		for _, f := range fetches.Errors() {
+			if errors.Is(f.Err, kerr.UnknownTopicOrPartition) || errors.Is(f.Err, kerr.UnknownTopicID) || denied(f.Err) {
+				// Metadata may be behind a topic that was just made, or just deleted.
+				if known, err := s.broker.admin.ListTopics(ctx, s.topic); err == nil && known[s.topic].Err != nil || denied(f.Err) {
+					s.finish(s.broker.fail("subscribe", s.address, f.Err))
+					return
+				}
+			}
+		}
+		for _, f := range fetches {
+			for _, t := range f.Topics {
+				for i := range t.Partitions {
+					if !s.deliver(t.Partitions[i].Partition, t.Partitions[i].Records) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// finish closes the gate from within polling.
+func (s *subscription) finish(err error) { go s.Close(err) }
+
+func (s *subscription) deliver(n int32, records []*kgo.Record) bool {
+	for _, r := range records {
+		d := &delivery{s: s, record: r}
+		d.attempt.Store(1)
+		d.message.Body = r.Value
+		if len(r.Headers) > 0 {
+			d.message.Headers = make([]event.Header, len(r.Headers))
+			for i := range r.Headers {
+				d.message.Headers[i] = event.Header{Name: r.Headers[i].Key, Value: event.TextValue(string(r.Headers[i].Value))}
+			}
+		}
+		s.mu.Lock()
+		p := s.partitions[n]
+		if p == nil || p.gone {
+			s.mu.Unlock()
+			return !isDone(s.Done()) // whoever has it now gets them
+		}
+		d.partition = p
+		p.open = append(p.open, d)
+		s.mu.Unlock()
+		if !s.Deliver(d) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *subscription) commitOften() {
+	t := time.NewTicker(s.broker.commit)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			s.commit(context.Background())
+		case <-s.ended:
+			return
+		}
+	}
+}
+
+// commit moves the place of the group to behind what is settled.
+func (s *subscription) commit(ctx context.Context) {
+	if s.group == "" {
+		return
+	}
+	var done []*kgo.Record
+	s.mu.Lock()
+	for _, p := range s.partitions {
+		if p.done != nil {
+			done = append(done, p.done)
+			p.done = nil
+		}
+	}
+	s.mu.Unlock()
+	if len(done) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := s.client.CommitRecords(ctx, done...); err != nil {
+		s.mu.Lock()
+		for _, r := range done {
+			if p := s.partitions[r.Partition]; p != nil && p.done == nil {
+				p.done = r // for the next time
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (s *subscription) Stop(ctx context.Context) error {
+	s.Close(nil)
+	s.stopPolling()
+	<-s.ended
+	err := s.Drain(ctx)
+	s.once.Do(func() {
+		s.commit(context.Background())
+		s.client.CloseAllowingRebalance()
+		s.broker.mu.Lock()
+		delete(s.broker.subscriptions, s)
+		s.broker.mu.Unlock()
+	})
+	return err
+}
+
+type delivery struct {
+	s         *subscription
+	record    *kgo.Record
+	partition *partition
+	message   event.Message
+	attempt   atomic.Int32
+	settled   atomic.Bool
+	waiting   atomic.Bool // for its time to be handled again
+	finished  bool        // settled, under the subscription's lock
+}
+
+func (d *delivery) Message() *event.Message { return &d.message }
+func (d *delivery) Channel() string         { return d.s.address }
+func (d *delivery) Key() string             { return string(d.record.Key) }
+func (d *delivery) Time() time.Time         { return d.record.Timestamp }
+func (d *delivery) Attempt() int            { return int(d.attempt.Load()) }
+func (d *delivery) InProgress() error       { return nil }
+
+func (d *delivery) Position() string {
+	return strconv.Itoa(int(d.record.Partition)) + ":" + strconv.FormatInt(d.record.Offset, 10)
+}
+
+// Ack lets the place of the group move over the message, when everything
+// before it is settled, too.
+func (d *delivery) Ack() error {
+	if d.settled.Swap(true) {
+		return nil
+	}
+	p := d.partition
+	d.s.mu.Lock()
+	d.finished = true
+	n := 0
+	for n < len(p.open) && p.open[n].finished {
+		p.done = p.open[n].record
+		p.open[n] = nil
+		n++
+	}
+	if p.open = p.open[n:]; len(p.open) == 0 {
+		p.open = nil
+	}
+	d.s.mu.Unlock()
+	d.s.Settled()
+	return nil
+}
+
+// Term is Ack: Kafka knows no other way past a message.
+func (d *delivery) Term() error { return d.Ack() }
+
+func (d *delivery) Nak() error { return d.NakWithDelay(0) }
+
+// NakWithDelay brings the message back from memory; the place of the group stays
+// before it.
+func (d *delivery) NakWithDelay(delay time.Duration) error {
+	if d.settled.Swap(true) {
+		return nil
+	}
+	// Settled once and for all is this delivery; the next is another value, so that
+	// who holds this one cannot settle that.
+	next := &delivery{s: d.s, record: d.record, partition: d.partition, message: d.message}
+	next.attempt.Store(d.attempt.Load() + 1)
+	next.waiting.Store(true)
+	d.s.mu.Lock()
+	for i, open := range d.partition.open {
+		if open == d {
+			d.partition.open[i] = next
+			break
+		}
+	}
+	d.s.mu.Unlock()
+	d.s.Again(delay, func() broker.Delivery {
+		d.s.mu.Lock()
+		defer d.s.mu.Unlock()
+		if next.partition.gone {
+			return nil // its new owner gets it
+		}
+		next.waiting.Store(false)
+		return next
+	}, func() {})
+	return nil
+}

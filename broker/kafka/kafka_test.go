@@ -1,0 +1,81 @@
+package kafka_test
+
+import (
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/treaty-events/treaty/broker/brokertest"
+	"github.com/treaty-events/treaty/broker/kafka"
+)
+
+// connections of a fake cluster, which can be cut.
+type connections struct {
+	mu   sync.Mutex
+	open []net.Conn
+}
+
+func (c *connections) listen(network, address string) (net.Listener, error) {
+	l, err := net.Listen(network, address)
+	return &listener{l, c}, err
+}
+
+func (c *connections) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.open {
+		conn.Close()
+	}
+	c.open = nil
+}
+
+type listener struct {
+	net.Listener
+	all *connections
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		l.all.mu.Lock()
+		l.all.open = append(l.all.open, conn)
+		l.all.mu.Unlock()
+	}
+	return conn, err
+}
+
+func TestConformance(t *testing.T) {
+	var c connections
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.DefaultNumPartitions(4), kfake.EnableSASL(), kfake.Superuser("PLAIN", "treaty", "secret"), kfake.ListenFn(c.listen))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	hosts := strings.Join(cluster.ListenAddrs(), ",")
+	// The fake closes the connection on a wrong password, without a word; that
+	// the answer of a real cluster is understood is held by TestReal.
+	brokertest.Run(t, brokertest.Harness{
+		Adapter: kafka.Adapter, URL: "kafka://treaty:secret@" + hosts, Absent: "kafka://127.0.0.1:1",
+		Settings: map[string]string{"kafka.partitions": "4"}, Cut: c.cut,
+	})
+}
+
+// TestReal is the suite on a cluster that runs already.
+func TestReal(t *testing.T) {
+	hosts := os.Getenv("TREATY_KAFKA")
+	if hosts == "" {
+		t.Skip("TREATY_KAFKA is no address: make integration sets it")
+	}
+	h := brokertest.Harness{
+		Adapter: kafka.Adapter, URL: "kafka://" + hosts, Absent: "kafka://127.0.0.1:1",
+		Settings: map[string]string{"kafka.partitions": "4"},
+	}
+	if secured := os.Getenv("TREATY_KAFKA_SASL"); secured != "" {
+		h.Refused = "kafka://treaty:wrong-password@" + secured
+	}
+	brokertest.Run(t, h)
+}
