@@ -186,9 +186,11 @@ type Features struct {
 	Replay bool
 	// ReplayTime: Start can be a time.
 	ReplayTime bool
-	// Groups: members share messages, and the place of a group is kept while it has
-	// no member.
-	Groups bool
+	// Share: the members of a group share its messages.
+	Share bool
+	// Keep: the place of a group is kept while it has no member, and what a member
+	// left unsettled comes to the next.
+	Keep bool
 	// Order is the scope in which messages arrive in the order of their publication
 	// while none is redelivered.
 	Order Order

@@ -342,8 +342,8 @@ func byNumber(a, b string) int {
 // members share a group: every message comes to one of them, and the place of
 // the group is kept while it has none.
 func members(s *suite) {
-	if !s.f.Groups {
-		s.Skip("the broker has no groups")
+	if !s.f.Share {
+		s.Skip("the members of a group share nothing")
 	}
 	c := s.channel()
 	all := make(chan string, 1<<12)
@@ -376,6 +376,9 @@ func members(s *suite) {
 	expect(0, 100)
 	one.stop()
 	two.stop()
+	if !s.f.Keep {
+		return
+	}
 	s.publish(c, numbered(100, 150)...)
 	three := s.subscribe(s.b, c, broker.Options{Group: "g", Start: broker.Start{From: broker.Latest}}, collect)
 	expect(100, 150)
@@ -466,7 +469,7 @@ func nak(s *suite) {
 	}
 	box.quiet()
 	box.stop()
-	if s.f.Groups {
+	if s.f.Keep {
 		again := s.subscribe(s.b, c, broker.Options{Group: "g"}, nil)
 		again.quiet()
 	}
@@ -540,7 +543,7 @@ func term(s *suite) {
 	}
 	box.quiet()
 	box.stop()
-	if s.f.Groups {
+	if s.f.Keep {
 		again := s.subscribe(s.b, c, broker.Options{Group: "g"}, nil)
 		again.quiet()
 		s.publish(c, message("after"))
@@ -552,8 +555,8 @@ func term(s *suite) {
 
 // unsettled: what a member leaves unsettled comes to the next.
 func unsettled(s *suite) {
-	if !s.f.Groups {
-		s.Skip("the broker has no groups")
+	if !s.f.Keep {
+		s.Skip("the broker keeps no place of a group without members")
 	}
 	c := s.channel()
 	mine := open(s, s.h.Adapter, s.h.URL)
@@ -673,7 +676,7 @@ func stop(s *suite) {
 	if err := box.subscription.Err(); err != nil {
 		s.Error(err)
 	}
-	if !s.f.Groups {
+	if !s.f.Keep {
 		return
 	}
 	stopped.Store(false)
@@ -736,8 +739,8 @@ func concurrent(s *suite) {
 
 // joining: members come and go while messages flow, and none is lost.
 func joining(s *suite) {
-	if !s.f.Groups {
-		s.Skip("the broker has no groups")
+	if !s.f.Share {
+		s.Skip("the members of a group share nothing")
 	}
 	c := s.channel()
 	var mu sync.Mutex
@@ -771,7 +774,11 @@ func joining(s *suite) {
 		other := s.subscribe(open(s, s.h.Adapter, s.h.URL), c, broker.Options{Group: "g", MaxInFlight: 20, AckWait: s.h.AckWait}, note)
 		if i == 0 {
 			time.Sleep(200 * time.Millisecond)
-			first.stop()
+			if s.f.Keep {
+				first.stop()
+			} else if err := first.subscription.Stop(s.ctx()); err != nil { // handles what has come for it
+				s.Fatal(err)
+			}
 		}
 		_ = other
 	}
@@ -822,9 +829,13 @@ func expires(s *suite) {
 	if !s.f.Expires {
 		s.Skip("messages do not expire on the broker")
 	}
+	if !s.f.Keep {
+		s.Skip("the broker keeps no messages for a group without members")
+	}
 	c := s.channel()
 	box := s.subscribe(s.b, c, broker.Options{Group: "g"}, ack)
 	box.stop()
+	time.Sleep(100 * time.Millisecond) // until the broker has noticed
 	short, long := message("short"), message("long")
 	short.Expires, long.Expires = time.Second, time.Hour
 	s.publish(c, short, long)

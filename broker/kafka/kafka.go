@@ -147,7 +147,7 @@ func denied(err error) bool {
 
 // Features is what Kafka can do.
 func (b *Broker) Features() broker.Features {
-	return broker.Features{Replay: true, ReplayTime: true, Groups: true, Order: broker.KeyOrder, Positions: true, MaxBytes: b.maxBytes}
+	return broker.Features{Replay: true, ReplayTime: true, Share: true, Keep: true, Order: broker.KeyOrder, Positions: true, MaxBytes: b.maxBytes}
 }
 
 // Binding is that of Kafka.

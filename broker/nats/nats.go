@@ -54,6 +54,9 @@ type Broker struct {
 // sent again.
 const publishWait = 5 * time.Second
 
+// pullWait is how long a request for messages stands: what a lost one can cost.
+const pullWait = 5 * time.Second
+
 func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	var options []nats.Option
 	if t.User != "" || t.Password != "" {
@@ -124,7 +127,7 @@ func Connect(ctx context.Context, t *broker.Target, urls string, options ...nats
 
 // Features is what JetStream can do.
 func (b *Broker) Features() broker.Features {
-	return broker.Features{Replay: true, ReplayTime: true, Groups: true, Order: broker.ChannelOrder, Attempts: true, Dedupe: true, AckWait: true,
+	return broker.Features{Replay: true, ReplayTime: true, Share: true, Keep: true, Order: broker.ChannelOrder, Attempts: true, Dedupe: true, AckWait: true,
 		Positions: true, Expires: b.perMessageTTL(), MaxBytes: int(b.conn.MaxPayload())}
 }
 
@@ -403,7 +406,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 		if !s.Deliver(d) {
 			_ = m.Nak()
 		}
-	}, jetstream.PullMaxMessages(max(2, inFlight)), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+	}, jetstream.PullMaxMessages(max(2, inFlight)), jetstream.PullExpiry(pullWait), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 		if errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, nats.ErrConnectionClosed) {
 			go s.Close(b.fail("subscribe", channel.Address, err))
 		}
