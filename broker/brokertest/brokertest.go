@@ -859,7 +859,11 @@ func large(s *suite) {
 			s.Errorf("%d bytes came", n)
 		}
 	} else {
-		err := s.b.Publish(s.ctx(), c, message("before"), message(strings.Repeat("x", size)), message("after"))
+		three := []broker.Message{message("before"), message(strings.Repeat("x", size)), message("after")}
+		for i := range three {
+			three[i].Key = "key"
+		}
+		err := s.b.Publish(s.ctx(), c, three...)
 		if !errors.Is(err, broker.ErrTooLarge) {
 			s.Fatalf("a message of %d bytes: %v", size, err)
 		}

@@ -63,6 +63,9 @@ type Broker struct {
 	subscriptions map[*subscription]bool
 }
 
+// dial is set by tests that cut connections.
+var dial func(ctx context.Context, network, address string) (net.Conn, error)
+
 func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	wrong := func(err error, advice string) (broker.Broker, error) {
 		return nil, t.Fail("open", "", broker.ErrUsage, err, advice)
@@ -74,6 +77,9 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	b.options = []kgo.Opt{kgo.SeedBrokers(t.Hosts...), kgo.ClientID("treaty")}
 	if t.TLS != nil {
 		b.options = append(b.options, kgo.DialTLSConfig(t.TLS))
+	}
+	if dial != nil {
+		b.options = append(b.options, kgo.Dialer(dial))
 	}
 	if t.User != "" {
 		switch how := t.Params.Get("sasl"); how {

@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"context"
 	"net"
 	"os"
 	"strings"
@@ -13,15 +14,22 @@ import (
 	"github.com/treaty-events/treaty/broker/kafka"
 )
 
-// connections of a fake cluster, which can be cut.
+// connections that can be cut: a cluster tells its clients where its brokers
+// are, so no proxy stands between.
 type connections struct {
 	mu   sync.Mutex
 	open []net.Conn
 }
 
-func (c *connections) listen(network, address string) (net.Listener, error) {
-	l, err := net.Listen(network, address)
-	return &listener{l, c}, err
+func (c *connections) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, address)
+	if err == nil {
+		c.mu.Lock()
+		c.open = append(c.open, conn)
+		c.mu.Unlock()
+	}
+	return conn, err
 }
 
 func (c *connections) cut() {
@@ -33,24 +41,10 @@ func (c *connections) cut() {
 	c.open = nil
 }
 
-type listener struct {
-	net.Listener
-	all *connections
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err == nil {
-		l.all.mu.Lock()
-		l.all.open = append(l.all.open, conn)
-		l.all.mu.Unlock()
-	}
-	return conn, err
-}
-
 func TestConformance(t *testing.T) {
 	var c connections
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.DefaultNumPartitions(4), kfake.EnableSASL(), kfake.Superuser("PLAIN", "treaty", "secret"), kfake.ListenFn(c.listen))
+	kafka.SetDial(c.dial)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.DefaultNumPartitions(4), kfake.EnableSASL(), kfake.Superuser("PLAIN", "treaty", "secret"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,8 +64,10 @@ func TestReal(t *testing.T) {
 	if hosts == "" {
 		t.Skip("TREATY_KAFKA is no address: make integration sets it")
 	}
+	var c connections
+	kafka.SetDial(c.dial)
 	h := brokertest.Harness{
-		Adapter: kafka.Adapter, URL: "kafka://" + hosts, Absent: "kafka://127.0.0.1:1",
+		Adapter: kafka.Adapter, URL: "kafka://" + hosts, Absent: "kafka://127.0.0.1:1", Cut: c.cut,
 		Settings: map[string]string{"kafka.partitions": "4"},
 	}
 	if secured := os.Getenv("TREATY_KAFKA_SASL"); secured != "" {
