@@ -41,6 +41,8 @@ type Harness struct {
 	// Cut cuts all connections of the broker, where there is no way through a proxy;
 	// nil where there is neither.
 	Cut func()
+	// Few is for a fake that takes a tenth of a second for each message of a key.
+	Few bool
 	// AckWait is the shortest that the broker minds, 1 s where not said.
 	AckWait time.Duration
 }
@@ -299,7 +301,8 @@ func order(s *suite) {
 	}
 	c := s.channel()
 	box := s.subscribe(s.b, c, broker.Options{Group: "g"}, ack)
-	const keys, each = 5, 200
+	const keys = 5
+	each := s.many(200)
 	var batch []broker.Message
 	for i := range keys * each {
 		m := message(fmt.Sprintf("%d %d", i%keys, i/keys))
@@ -584,6 +587,14 @@ func unsettled(s *suite) {
 	again.quiet()
 }
 
+// many is a number of messages.
+func (s *suite) many(n int) int {
+	if s.h.Few {
+		return n / 5
+	}
+	return n
+}
+
 func (s *suite) ackWait() time.Duration {
 	if s.f.AckWait {
 		return s.h.AckWait
@@ -713,7 +724,8 @@ func settledOnce(s *suite) {
 func concurrent(s *suite) {
 	c := s.channel()
 	box := s.subscribe(s.b, c, broker.Options{Group: "g"}, func(d broker.Delivery) { go ack(d) })
-	const writers, each = 8, 250
+	const writers = 8
+	each := s.many(250)
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
@@ -752,7 +764,7 @@ func joining(s *suite) {
 		mu.Unlock()
 		_ = d.Ack()
 	}
-	const total = 1500
+	total := s.many(1500)
 	first := s.subscribe(s.b, c, broker.Options{Group: "g", MaxInFlight: 20, AckWait: s.h.AckWait}, note)
 	published := make(chan error, 1)
 	go func() {
