@@ -1,4 +1,4 @@
-.PHONY: check test goldens fuzz bench
+.PHONY: check test integration goldens fuzz bench
 
 # What a change has to pass before it lands.
 check:
@@ -6,6 +6,11 @@ check:
 
 test:
 	go test -race ./...
+
+# The real brokers, started on loopback and stopped again. Installs Debian's
+# packages, and fails where something did not run.
+integration:
+	INSTALL=1 integration/run
 
 # Rewrite every golden file from what the code does now; review the difference.
 GOLDEN = ./diag ./internal/check ./internal/cli ./internal/document ./schema

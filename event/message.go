@@ -55,7 +55,6 @@ func (m *Message) FromMap(headers map[string][]string) {
 // Bindings are safe for concurrent use.
 type Binding struct {
 	name    string
-	clause  string // of the binding's document, up to the section
 	prefix  string // that attributes are written with
 	also    string // that they are read with as well; "" for none
 	content string // the header of the content type, "" where the message has a field

@@ -246,7 +246,7 @@ func messages(s *suite) {
 		s.publish(c, m)
 		d := box.next()
 		if string(d.Message().Body) != body || d.Channel() != c.Address || d.Attempt() != 1 {
-			s.Errorf("%q on %s, attempt %d", d.Message().Body, d.Channel(), d.Attempt())
+			s.Errorf("%.40q on %s, attempt %d", d.Message().Body, d.Channel(), d.Attempt())
 		}
 		if s.f.Positions != (d.Position() != "") {
 			s.Errorf("position %q", d.Position())

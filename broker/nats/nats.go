@@ -148,6 +148,9 @@ func (b *Broker) Close() error {
 	if b.closed.Swap(true) {
 		return nil
 	}
+	if b.conn.IsConnected() {
+		_ = b.conn.FlushTimeout(time.Second) // what was settled last
+	}
 	b.conn.Close()
 	if b.OnClose != nil {
 		return b.OnClose()
@@ -309,6 +312,9 @@ func (b *Broker) Declare(ctx context.Context, channel broker.Channel) error {
 	replicas, err := strconv.Atoi(channel.Setting("nats.replicas", "1"))
 	if err != nil {
 		return b.target.Fail("declare", channel.Address, broker.ErrUsage, err, "")
+	}
+	if b.AutoDeclare {
+		replicas = 1 // the server is alone
 	}
 	c := jetstream.StreamConfig{
 		Name: channel.Setting("nats.stream", name(channel.Address)), Subjects: []string{channel.Address}, Replicas: replicas,

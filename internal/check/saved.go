@@ -33,13 +33,29 @@ var eventFileRules = []*Rule{eventEnvelope, eventTypeUnknown, eventData}
 // its type; where a contract has several messages of the type, to one of them,
 // since the event does not say which channel it was on.
 func SavedEvents(contracts []*contract.Contract, f *diag.File, lim syntax.Limits) []diag.Diagnostic {
-	e := &eventCheck{contracts: contracts, limits: lim, compilers: map[*contract.Contract]*schema.Compiler{}, messages: map[string][]typeIn{}}
+	return NewEventCheck(contracts, lim).Check(f, nil)
+}
+
+// EventCheck holds events against contracts, file after file. It is not safe for
+// concurrent use.
+type EventCheck struct{ eventCheck }
+
+// NewEventCheck makes an EventCheck of contracts.
+func NewEventCheck(contracts []*contract.Contract, lim syntax.Limits) *EventCheck {
+	e := &EventCheck{eventCheck{contracts: contracts, limits: lim, compilers: map[*contract.Contract]*schema.Compiler{}, messages: map[string][]typeIn{}}}
 	for _, c := range contracts {
 		for _, t := range c.EventTypes {
 			e.messages[t.Type] = append(e.messages[t.Type], typeIn{c, t.Messages})
 			e.types = append(e.types, t.Type)
 		}
 	}
+	return e
+}
+
+// Check holds the events of a file, see SavedEvents. Where the channel is known
+// that they are on, an event has to be one that the channel carries.
+func (e *EventCheck) Check(f *diag.File, on *contract.Channel) []diag.Diagnostic {
+	e.found, e.on = nil, on
 	for _, n := range e.parse(f) {
 		e.event(n)
 	}
@@ -52,7 +68,22 @@ type eventCheck struct {
 	compilers map[*contract.Contract]*schema.Compiler
 	messages  map[string][]typeIn // by event type
 	types     []string
+	on        *contract.Channel // nil where it is not known
 	found     []diag.Diagnostic
+}
+
+// carries is the message of a type on the channel, where that is known.
+func (e *eventCheck) carries(all []*contract.Message) []*contract.Message {
+	if e.on == nil {
+		return all
+	}
+	var on []*contract.Message
+	for _, m := range all {
+		if m.Channel == e.on {
+			on = append(on, m)
+		}
+	}
+	return on
 }
 
 // typeIn is an event type in one contract.
@@ -108,8 +139,18 @@ func (e *eventCheck) event(n *syntax.Node) {
 		return
 	}
 	for _, d := range known {
+		messages := e.carries(d.messages)
+		if len(messages) == 0 {
+			var types []string
+			for _, m := range e.on.Messages {
+				types = append(types, m.Envelope.Type)
+			}
+			e.report(eventTypeUnknown, n.Get("type").Span(), n.Get("type"), []diag.Related{{Span: e.on.Span(), Message: "the channel"}},
+				"the channel %s does not carry %q; it carries %s", e.on.Name, t, strings.Join(types, ", "))
+			continue
+		}
 		var least []diag.Diagnostic
-		for i, m := range d.messages {
+		for i, m := range messages {
 			one := &eventCheck{compilers: e.compilers}
 			one.attributes(d.contract, m, n)
 			one.data(d.contract, m, n)

@@ -1,0 +1,280 @@
+// Package topology is what a contract says of the broker's side: which topic,
+// stream, exchange or queue a channel is, how it is set up, and by what its
+// messages are ordered.
+package topology
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/event"
+	"github.com/treaty-events/treaty/internal/syntax"
+)
+
+// Address is the address of a channel with its parameters filled in: by what is
+// given, else by their defaults.
+func Address(ch *contract.Channel, given map[string]string) (string, error) {
+	if !ch.HasAddress || ch.Address == "" {
+		return "", fmt.Errorf("the channel %s has no address: it is known only at run time", ch.Name)
+	}
+	var b strings.Builder
+	rest := ch.Address
+	for {
+		before, after, ok := strings.Cut(rest, "{")
+		b.WriteString(before)
+		if !ok {
+			return b.String(), nil
+		}
+		name, after, ok := strings.Cut(after, "}")
+		if !ok {
+			return "", fmt.Errorf("the address %q of the channel %s has a brace that is not closed", ch.Address, ch.Name)
+		}
+		value, err := parameter(ch, name, given)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(value)
+		rest = after
+	}
+}
+
+func parameter(ch *contract.Channel, name string, given map[string]string) (string, error) {
+	var p *contract.Parameter
+	for _, one := range ch.Parameters {
+		if one.Name == name {
+			p = one
+		}
+	}
+	value, ok := given[name]
+	switch {
+	case !ok && p != nil && p.Default != "":
+		return p.Default, nil
+	case !ok && p != nil && len(p.Enum) > 0:
+		return "", fmt.Errorf("the channel %s needs the parameter %s, one of %s; give --param %s=%s", ch.Name, name, strings.Join(p.Enum, ", "), name, p.Enum[0])
+	case !ok:
+		return "", fmt.Errorf("the channel %s needs the parameter %s; give --param %s=VALUE", ch.Name, name, name)
+	case value == "":
+		return "", fmt.Errorf("the parameter %s is empty", name)
+	case p != nil && len(p.Enum) > 0 && !slices.Contains(p.Enum, value):
+		hint := "it is one of " + strings.Join(p.Enum, ", ")
+		if near, ok := diag.Nearest(value, p.Enum); ok {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		return "", fmt.Errorf("the parameter %s may not be %q; %s", name, value, hint)
+	}
+	return value, nil
+}
+
+// Channel is a channel of a contract on a broker: its address, and what its
+// bindings and its promise ask of the broker, as the settings that the adapters
+// know.
+func Channel(ch *contract.Channel, given map[string]string) (broker.Channel, error) {
+	address, err := Address(ch, given)
+	if err != nil {
+		return broker.Channel{}, err
+	}
+	s := map[string]string{}
+	delivery(s, ch.Delivery)
+	for _, b := range bindings {
+		if n := ch.Bindings[b.protocol]; n != nil {
+			b.channel(s, n, address)
+		}
+		if b.operation != nil {
+			for _, op := range ch.Operations {
+				if n := op.Bindings[b.protocol]; n != nil {
+					b.operation(s, n)
+				}
+			}
+		}
+	}
+	return broker.Channel{Address: address, Settings: s}, nil
+}
+
+// delivery is what x-delivery asks, before what bindings say outright.
+func delivery(s map[string]string, d *contract.Delivery) {
+	if d == nil {
+		return
+	}
+	if d.Durability != nil && d.Durability.Replicas > 0 {
+		s["kafka.replicas"] = strconv.Itoa(d.Durability.Replicas)
+		s["nats.replicas"] = strconv.Itoa(d.Durability.Replicas)
+	}
+	if r := d.Retention; r != nil {
+		if r.Time > 0 {
+			s["kafka.config.retention.ms"] = strconv.FormatInt(r.Time.Milliseconds(), 10)
+			s["nats.maxAge"] = r.Time.String()
+			s["pubsub.retention"] = min(max(r.Time, 10*time.Minute), 31*24*time.Hour).String()
+		}
+		switch r.Policy {
+		case "compact", "delete":
+			s["kafka.config.cleanup.policy"] = r.Policy
+		case "compact+delete":
+			s["kafka.config.cleanup.policy"] = "compact,delete"
+		}
+	}
+	if d.Dedupe != nil && d.Dedupe.Window > 0 && (d.Dedupe.Where == "broker" || d.Dedupe.Where == "both") {
+		s["nats.duplicateWindow"] = d.Dedupe.Window.String()
+	}
+	if d.MaxBytes > 0 {
+		s["kafka.config.max.message.bytes"] = strconv.Itoa(d.MaxBytes)
+	}
+	if d.Ordering != nil && d.Ordering.Scope != "" && d.Ordering.Scope != "none" {
+		s["amqp.singleActiveConsumer"] = "true" // a queue has no other order among members
+	}
+}
+
+// binding reads what the bindings of one protocol say.
+type binding struct {
+	protocol  string
+	channel   func(s map[string]string, n *syntax.Node, address string)
+	operation func(s map[string]string, n *syntax.Node) // nil where it says nothing of the channel
+}
+
+// set sets a setting where the binding says it.
+func set(s map[string]string, name string, n *syntax.Node) {
+	if n != nil && n.Value != "" {
+		s[name] = n.Value
+	}
+}
+
+var bindings = []binding{
+	{protocol: "kafka", channel: func(s map[string]string, n *syntax.Node, _ string) {
+		set(s, "kafka.topic", n.Get("topic"))
+		set(s, "kafka.partitions", n.Get("partitions"))
+		set(s, "kafka.replicas", n.Get("replicas"))
+		if c := n.Get("topicConfiguration"); c.Is(syntax.Mapping) {
+			for _, item := range c.Items {
+				value := item.Value
+				if item.Kind == syntax.Sequence {
+					var all []string
+					for _, one := range item.Items {
+						all = append(all, one.Value)
+					}
+					value = strings.Join(all, ",")
+				}
+				s["kafka.config."+item.KeyName()] = value
+			}
+		}
+	}},
+	{protocol: "amqp", channel: func(s map[string]string, n *syntax.Node, address string) {
+		if n.Get("is").Str() == "queue" {
+			s["amqp.queue"] = address
+			set(s, "amqp.queue", n.At("queue", "name"))
+			return
+		}
+		if e := n.Get("exchange"); e != nil {
+			set(s, "amqp.exchange", e.Get("name"))
+			s["amqp.exchangeType"] = "topic"
+			set(s, "amqp.exchangeType", e.Get("type"))
+			s["amqp.routingKey"] = address
+		}
+	}},
+	{protocol: "mqtt", channel: func(map[string]string, *syntax.Node, string) {}, operation: func(s map[string]string, n *syntax.Node) {
+		set(s, "mqtt.qos", n.Get("qos"))
+		set(s, "mqtt.retain", n.Get("retain"))
+	}},
+	{protocol: "googlepubsub", channel: func(s map[string]string, n *syntax.Node, _ string) {
+		if topic := n.Get("topic").Str(); topic != "" {
+			s["pubsub.topic"] = topic[strings.LastIndexByte(topic, '/')+1:]
+		}
+		set(s, "pubsub.retention", n.Get("messageRetentionDuration"))
+	}},
+}
+
+// Group is the group of an operation as its bindings name it: the group id of
+// Kafka, the queue group of NATS; "" where they name none.
+func Group(op *contract.Operation) string {
+	if id := op.Bindings.Get("kafka", "groupId", "const").Str(); id != "" {
+		return id
+	}
+	if all := op.Bindings.Get("kafka", "groupId", "enum"); all.Is(syntax.Sequence) && len(all.Items) == 1 {
+		return all.Items[0].Str()
+	}
+	return op.Bindings.Get("nats", "queue").Str()
+}
+
+// Key is what orders an event on its channel, as x-delivery says (§4 of the
+// semantics): "" where nothing does. An event without what it is ordered by is
+// an error: nobody could keep it in order.
+func Key(ch *contract.Channel, e *event.Event) (string, error) {
+	if ch.Delivery == nil || ch.Delivery.Ordering == nil {
+		key, _ := event.PartitionKey(e)
+		return key, nil
+	}
+	o := ch.Delivery.Ordering
+	switch o.Scope {
+	case "source":
+		return e.Source, nil
+	case "channel":
+		return ch.Name, nil
+	case "none":
+		key, _ := event.PartitionKey(e)
+		return key, nil
+	}
+	name := o.Key
+	if name == "" {
+		name = "subject"
+	}
+	value := ""
+	if strings.HasPrefix(name, "/") {
+		v, err := at(e, name)
+		if err != nil {
+			return "", err
+		}
+		value = v
+	} else {
+		value = attribute(e, name)
+	}
+	if value == "" {
+		return "", fmt.Errorf("the event has no %s, which the channel %s orders its events by", strings.TrimPrefix(name, "/data/"), ch.Name)
+	}
+	return value, nil
+}
+
+func attribute(e *event.Event, name string) string {
+	switch name {
+	case "subject":
+		return e.Subject
+	case "source":
+		return e.Source
+	case "type":
+		return e.Type
+	case "id":
+		return e.ID
+	case "dataschema":
+		return e.DataSchema
+	}
+	v, _ := e.Extensions.Get(name)
+	return v.String()
+}
+
+// at is the value at a JSON Pointer into the event.
+func at(e *event.Event, pointer string) (string, error) {
+	name, rest, _ := strings.Cut(pointer[1:], "/")
+	if name != "data" {
+		return attribute(e, name), nil
+	}
+	n, found := syntax.Parse(diag.NewFile("data", string(e.Data)), syntax.JSON, syntax.Limits{})
+	if len(found) > 0 {
+		return "", errors.New("the data is no JSON, and the channel orders its events by a field of it")
+	}
+	if rest != "" {
+		for _, token := range strings.Split(rest, "/") {
+			n = n.Step(strings.NewReplacer("~1", "/", "~0", "~").Replace(token))
+		}
+	}
+	switch {
+	case n == nil:
+		return "", nil
+	case n.Is(syntax.Mapping), n.Is(syntax.Sequence):
+		return "", fmt.Errorf("%s is %s, and events are ordered by a text or a number", pointer, n.Kind)
+	}
+	return n.Value, nil
+}
