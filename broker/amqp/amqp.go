@@ -39,14 +39,16 @@ import (
 // Adapter opens amqp:// and, with TLS, amqps://.
 var Adapter = broker.Adapter{Name: "amqp", Schemes: []string{"amqp", "amqps"}, Port: "5672", Open: open}
 
-// Broker is a connection to an AMQP broker.
+// Broker is two connections to an AMQP broker: a broker that is short of room
+// stops reading from those who publish, who must not take the acknowledgements of
+// consumers with them.
 type Broker struct {
 	target *broker.Target
 
-	dialing sync.Mutex // held while a connection is made
+	publishing link
+	consuming  link
 
 	mu            sync.Mutex
-	conn          *amqp091.Connection
 	closed        bool
 	publishers    map[string]*publisher
 	subscriptions map[*subscription]bool
@@ -61,7 +63,7 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	if err != nil {
 		return nil, b.fail("open", "", err)
 	}
-	b.conn = conn
+	b.publishing.conn = conn
 	return b, nil
 }
 
@@ -101,28 +103,28 @@ func (b *Broker) dial(ctx context.Context) (*amqp091.Connection, error) {
 	return nil, last
 }
 
-// connection is the connection, made again where it was lost: once where wait is
-// false, and until ctx ends otherwise.
-func (b *Broker) connection(ctx context.Context) (*amqp091.Connection, error) {
-	b.dialing.Lock()
-	defer b.dialing.Unlock()
+// link is a connection that is made when it is first used, and again where it was
+// lost.
+type link struct {
+	mu   sync.Mutex // held while it is made
+	conn *amqp091.Connection
+}
+
+// connection is the connection of a link; where it has to be made, until ctx ends.
+func (b *Broker) connection(ctx context.Context, l *link) (*amqp091.Connection, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for n := 0; ; n++ {
-		b.mu.Lock()
-		conn, closed := b.conn, b.closed
-		b.mu.Unlock()
-		switch {
-		case closed:
+		if b.isClosed() {
 			return nil, broker.ErrClosed
-		case !conn.IsClosed():
-			return conn, nil
+		}
+		if l.conn != nil && !l.conn.IsClosed() {
+			return l.conn, nil
 		}
 		conn, err := b.dial(ctx)
 		if err == nil {
-			b.mu.Lock()
-			b.conn = conn
-			closed = b.closed
-			b.mu.Unlock()
-			if closed {
+			l.conn = conn
+			if b.isClosed() { // since: Close did not see it
 				conn.Close()
 			}
 			continue
@@ -209,7 +211,7 @@ func queueArguments(c *broker.Channel) amqp091.Table {
 // once runs f on a channel of the protocol that is used for nothing else: what
 // is refused closes it.
 func (b *Broker) once(ctx context.Context, op, address string, f func(*amqp091.Channel) error) error {
-	conn, err := b.connection(ctx)
+	conn, err := b.connection(ctx, &b.publishing)
 	if err != nil {
 		return b.fail(op, address, err)
 	}
@@ -274,7 +276,7 @@ func (b *Broker) publisher(ctx context.Context, address string) (*publisher, err
 	if p != nil && !p.ch.IsClosed() {
 		return p, nil
 	}
-	conn, err := b.connection(ctx)
+	conn, err := b.connection(ctx, &b.publishing)
 	if err != nil {
 		return nil, err
 	}
@@ -542,7 +544,6 @@ func (b *Broker) Close() error {
 		return nil
 	}
 	b.closed = true
-	conn := b.conn
 	var all []*subscription
 	for s := range b.subscriptions {
 		all = append(all, s)
@@ -553,7 +554,16 @@ func (b *Broker) Close() error {
 	for _, s := range all {
 		_ = s.Stop(ctx)
 	}
-	if err := conn.Close(); err != nil && !errors.Is(err, amqp091.ErrClosed) {
+	return errors.Join(b.hangUp(&b.consuming), b.hangUp(&b.publishing))
+}
+
+func (b *Broker) hangUp(l *link) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn == nil {
+		return nil
+	}
+	if err := l.conn.Close(); err != nil && !errors.Is(err, amqp091.ErrClosed) {
 		return b.target.Fail("close", "", nil, err, "")
 	}
 	return nil
@@ -587,13 +597,14 @@ type subscription struct {
 	cancel   func()
 	ended    chan struct{} // closed when run has returned
 
-	mu sync.Mutex
-	ch *amqp091.Channel
+	mu      sync.RWMutex // read: something is sent on ch; write: ch is closed or replaced
+	ch      *amqp091.Channel
+	stopped bool // ch is not replaced any more
 }
 
 // consume opens a channel of the protocol, with the queue where it is missing.
 func (s *subscription) consume(ctx context.Context) (<-chan amqp091.Delivery, error) {
-	conn, err := s.broker.connection(ctx)
+	conn, err := s.broker.connection(ctx, &s.broker.consuming)
 	if err != nil {
 		return nil, err
 	}
@@ -610,8 +621,12 @@ func (s *subscription) consume(ctx context.Context) (<-chan amqp091.Delivery, er
 		return nil, err
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		ch.Close()
+		return nil, broker.ErrClosed
+	}
 	s.ch = ch
-	s.mu.Unlock()
 	return deliveries, nil
 }
 
@@ -650,7 +665,7 @@ func (s *subscription) run(ctx context.Context, deliveries <-chan amqp091.Delive
 				d.message.Body = m.Body
 			}
 			if !s.Deliver(d) {
-				_ = m.Nack(false, true)
+				s.giveBack(&m)
 			}
 		}
 		// The connection, or the queue, is gone.
@@ -674,14 +689,23 @@ func (s *subscription) run(ctx context.Context, deliveries <-chan amqp091.Delive
 	}
 }
 
+// giveBack puts a message that was not settled back into the queue.
+func (s *subscription) giveBack(m *amqp091.Delivery) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_ = m.Nack(false, true)
+}
+
 func (s *subscription) Stop(ctx context.Context) error {
 	s.Close(nil)
 	err := s.Drain(ctx)
 	s.cancel()
+	// What is unsettled goes back to the queue. Whatever reached the broker after
+	// the closing of a channel would end the whole connection.
 	s.mu.Lock()
-	ch := s.ch
+	s.stopped = true
+	_ = s.ch.Close()
 	s.mu.Unlock()
-	_ = ch.Close() // what is unsettled goes back to the queue
 	<-s.ended
 	s.broker.mu.Lock()
 	delete(s.broker.subscriptions, s)
@@ -724,7 +748,9 @@ func (d *delivery) settle(by func() error) error {
 	if d.settled.Swap(true) {
 		return nil
 	}
+	d.s.mu.RLock()
 	err := by()
+	d.s.mu.RUnlock()
 	d.s.Settled()
 	if errors.Is(err, amqp091.ErrClosed) || err != nil && lostConnection(err) {
 		return nil
@@ -745,6 +771,6 @@ func (d *delivery) NakWithDelay(delay time.Duration) error {
 	if d.settled.Swap(true) {
 		return nil
 	}
-	d.s.Again(delay, func() broker.Delivery { return nil }, func() { _ = d.m.Nack(false, true) })
+	d.s.Again(delay, func() broker.Delivery { return nil }, func() { d.s.giveBack(&d.m) })
 	return nil
 }
