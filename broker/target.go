@@ -82,19 +82,17 @@ func Open(ctx context.Context, rawURL string, adapters ...Adapter) (Broker, erro
 		Advice: "one begins with " + strings.Join(schemes, ":// or ") + "://"}
 }
 
-// withoutUser takes a user and a password out of what may be no URL at all.
+// withoutUser takes a user and a password out of what may be no URL at all: all
+// before the last @, since a password may hold what should have been escaped.
 func withoutUser(s string) string {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		scheme, _, ok := strings.Cut(s, "://")
+		if s = s[i+1:]; ok && isScheme(scheme) {
+			s = scheme + "://" + s
+		}
+	}
 	s, _, _ = strings.Cut(s, "?")
-	scheme, rest, ok := strings.Cut(s, "//")
-	if !ok {
-		scheme, rest = "", s
-	} else {
-		scheme += "//"
-	}
-	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
-		rest = rest[i+1:]
-	}
-	return scheme + rest
+	return s
 }
 
 // ParseTarget takes a URL apart. port is that of hosts which have none.
@@ -103,7 +101,7 @@ func ParseTarget(rawURL, port string, params ...string) (*Target, error) {
 		return &Error{Op: "open", Broker: withoutUser(rawURL), Kind: ErrUsage, Err: fmt.Errorf(format, args...), Advice: advice}
 	}
 	scheme, rest, ok := strings.Cut(rawURL, ":")
-	if !ok || scheme == "" {
+	if !ok || !isScheme(scheme) {
 		return nil, wrong("write scheme://host:port", "it has no scheme")
 	}
 	t := &Target{Scheme: scheme, Timeout: DefaultTimeout, Params: url.Values{}}
@@ -126,6 +124,8 @@ func ParseTarget(rawURL, port string, params ...string) (*Target, error) {
 				return nil, wrong("a percent sign in a password is written %25", "its user or password is not escaped well")
 			}
 			authority = authority[i+1:]
+		} else if authority != "" && strings.ContainsRune(after+query, '@') {
+			return nil, wrong("in a user or a password, / is written %2F and ? is written %3F; an @ after the host is %40", "it has an @ after a / or a ?")
 		}
 		if authority != "" {
 			for _, host := range strings.Split(authority, ",") {
@@ -144,7 +144,13 @@ func ParseTarget(rawURL, port string, params ...string) (*Target, error) {
 			}
 		}
 	} else {
-		t.Path = rest
+		if strings.ContainsRune(rest+query, '@') {
+			return nil, wrong("a user is written after //, and an @ in a path is %40", "it has an @, and no // before")
+		}
+		var err error
+		if t.Path, err = url.PathUnescape(rest); err != nil {
+			return nil, wrong("", "its path is not escaped well")
+		}
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
@@ -175,6 +181,12 @@ func ParseTarget(rawURL, port string, params ...string) (*Target, error) {
 		return nil, wrong("", "%w", err)
 	}
 	return t, nil
+}
+
+func isScheme(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("+-.", r))
+	})
 }
 
 func tlsOf(scheme string, v url.Values) (*tls.Config, error) {
