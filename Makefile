@@ -13,7 +13,7 @@ integration:
 	INSTALL=1 integration/run
 
 # Rewrite every golden file from what the code does now; review the difference.
-GOLDEN = ./diag ./internal/check ./internal/cli ./internal/document ./schema
+GOLDEN = ./diag ./internal/check ./internal/cli ./internal/document ./schema ./internal/topology
 goldens:
 	go test $(GOLDEN) -update
 
