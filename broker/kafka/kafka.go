@@ -28,7 +28,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,6 +40,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
@@ -429,15 +432,94 @@ type subscription struct {
 	stopPolling    func()
 	ended          chan struct{} // closed when polling has ended
 	once           sync.Once
+	committing     sync.Mutex // held while the place is told
 	mu             sync.Mutex
 	partitions     map[int32]*partition // those that are ours
 }
 
-// partition is the deliveries of a partition that are not behind its place.
+// partition is a partition that is ours. Of its deliveries it keeps those that are
+// not settled: the first of them is the place of the group, however much after it
+// is settled, and with none it is behind the last that was delivered.
 type partition struct {
-	open []*delivery // by offset
-	done *kgo.Record // the last that everything up to is settled; nil for none, or committed
-	gone bool        // it is another's
+	mu          sync.Mutex
+	first, last *delivery // unsettled, by offset
+	end         place     // behind what was delivered
+	gone        bool      // it is another's
+	committed   int64     // the place as the broker has it; under the subscription's committing
+}
+
+// place is where a group goes on.
+type place struct {
+	offset int64
+	epoch  int32
+}
+
+// place is the place of the group.
+func (p *partition) place() place {
+	if p.first != nil {
+		return place{p.first.record.Offset, p.first.record.LeaderEpoch}
+	}
+	return p.end
+}
+
+// add adds a delivery behind the others. It reports false where the partition is
+// another's.
+func (p *partition) add(d *delivery) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone {
+		return false
+	}
+	p.end = place{d.record.Offset + 1, d.record.LeaderEpoch}
+	if d.before = p.last; p.last != nil {
+		p.last.after = d
+	} else {
+		p.first = d
+	}
+	p.last = d
+	return true
+}
+
+// replace puts another delivery in the place of one, or takes it out where by is
+// nil.
+func (p *partition) replace(d, by *delivery) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before, after := d.before, d.after
+	if by != nil {
+		by.before, by.after = before, after
+		before, after = by, by
+	}
+	if d.before != nil {
+		d.before.after = after
+	} else {
+		p.first = after
+	}
+	if d.after != nil {
+		d.after.before = before
+	} else {
+		p.last = before
+	}
+	d.before, d.after = nil, nil
+}
+
+// leave says that the partition is another's.
+func (p *partition) leave() {
+	p.mu.Lock()
+	p.gone = true
+	p.mu.Unlock()
+}
+
+// busy is whether something of it is being handled.
+func (p *partition) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for d := p.first; d != nil; d = d.after {
+		if !d.settled.Load() && !d.waiting.Load() {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *subscription) assigned(_ context.Context, _ *kgo.Client, all map[string][]int32) {
@@ -458,21 +540,13 @@ func (s *subscription) revoked(ctx context.Context, _ *kgo.Client, all map[strin
 	s.mu.Lock()
 	for _, n := range all[s.topic] {
 		if p := s.partitions[n]; p != nil {
-			p.gone = true
+			p.leave()
 			going = append(going, p)
 		}
 	}
 	s.mu.Unlock()
 	for until := time.Now().Add(handover); time.Now().Before(until) && s.Err() == nil; time.Sleep(2 * time.Millisecond) {
-		busy := false
-		s.mu.Lock()
-		for _, p := range going {
-			for _, d := range p.open {
-				busy = busy || !d.settled.Load() && !d.waiting.Load()
-			}
-		}
-		s.mu.Unlock()
-		if !busy || isDone(s.Done()) {
+		if !slices.ContainsFunc(going, (*partition).busy) || isDone(s.Done()) {
 			break
 		}
 	}
@@ -494,7 +568,7 @@ func (s *subscription) lost(_ context.Context, _ *kgo.Client, all map[string][]i
 	defer s.mu.Unlock()
 	for _, n := range all[s.topic] {
 		if p := s.partitions[n]; p != nil {
-			p.gone = true
+			p.leave()
 			delete(s.partitions, n)
 		}
 	}
@@ -532,31 +606,69 @@ func (s *subscription) poll(ctx context.Context) {
 // finish closes the gate from within polling.
 func (s *subscription) finish(err error) { go s.Close(err) }
 
+// chunk is how many deliveries are made at a time.
+const chunk = 64
+
 func (s *subscription) deliver(n int32, records []*kgo.Record) bool {
-	for _, r := range records {
-		d := &delivery{s: s, record: r}
-		d.attempt.Store(1)
-		d.message.Body = r.Value
-		if len(r.Headers) > 0 {
-			d.message.Headers = make([]event.Header, len(r.Headers))
-			for i := range r.Headers {
-				d.message.Headers[i] = event.Header{Name: r.Headers[i].Key, Value: event.TextValue(string(r.Headers[i].Value))}
+	s.mu.Lock()
+	p := s.partitions[n]
+	s.mu.Unlock()
+	if p == nil {
+		return !isDone(s.Done()) // whoever has it now gets them
+	}
+	for len(records) > 0 {
+		part := records[:min(chunk, len(records))]
+		records = records[len(part):]
+		made := make([]delivery, len(part))
+		headers := headersOf(part)
+		for i, r := range part {
+			d := &made[i]
+			d.s, d.record, d.partition = s, r, p
+			d.attempt.Store(1)
+			d.message.Body = r.Value
+			if n := len(r.Headers); n > 0 {
+				d.message.Headers, headers = headers[:n:n], headers[n:]
 			}
-		}
-		s.mu.Lock()
-		p := s.partitions[n]
-		if p == nil || p.gone {
-			s.mu.Unlock()
-			return !isDone(s.Done()) // whoever has it now gets them
-		}
-		d.partition = p
-		p.open = append(p.open, d)
-		s.mu.Unlock()
-		if !s.Deliver(d) {
-			return false
+			if !p.add(d) {
+				return !isDone(s.Done())
+			}
+			if !s.Deliver(d) {
+				return false
+			}
 		}
 	}
 	return true
+}
+
+// headersOf is the headers of some records, one after the other.
+func headersOf(records []*kgo.Record) []event.Header {
+	n, bytes := 0, 0
+	for _, r := range records {
+		n += len(r.Headers)
+		for i := range r.Headers {
+			bytes += len(r.Headers[i].Value)
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	var text strings.Builder // one text for all values
+	text.Grow(bytes)
+	for _, r := range records {
+		for i := range r.Headers {
+			text.Write(r.Headers[i].Value)
+		}
+	}
+	rest := text.String()
+	all := make([]event.Header, 0, n)
+	for _, r := range records {
+		for i := range r.Headers {
+			size := len(r.Headers[i].Value)
+			all = append(all, event.Header{Name: r.Headers[i].Key, Value: event.TextValue(rest[:size])})
+			rest = rest[size:]
+		}
+	}
+	return all
 }
 
 func (s *subscription) commitOften() {
@@ -577,29 +689,36 @@ func (s *subscription) commit(ctx context.Context) {
 	if s.group == "" {
 		return
 	}
-	var done []*kgo.Record
+	s.committing.Lock() // so that none overtakes another
+	defer s.committing.Unlock()
 	s.mu.Lock()
-	for _, p := range s.partitions {
-		if p.done != nil {
-			done = append(done, p.done)
-			p.done = nil
-		}
-	}
+	ours := maps.Clone(s.partitions)
 	s.mu.Unlock()
-	if len(done) == 0 {
+	moved := map[int32]kgo.EpochOffset{}
+	for n, p := range ours {
+		p.mu.Lock()
+		if at := p.place(); at.offset > p.committed {
+			moved[n] = kgo.EpochOffset{Epoch: at.epoch, Offset: at.offset}
+		}
+		p.mu.Unlock()
+	}
+	if len(moved) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := s.client.CommitRecords(ctx, done...); err != nil {
-		s.mu.Lock()
-		for _, r := range done {
-			if p := s.partitions[r.Partition]; p != nil && p.done == nil {
-				p.done = r // for the next time
+	s.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{s.topic: moved}, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, said *kmsg.OffsetCommitResponse, err error) {
+		if err != nil || said == nil {
+			return // the next time
+		}
+		for _, t := range said.Topics {
+			for _, one := range t.Partitions {
+				if one.ErrorCode == 0 {
+					ours[one.Partition].committed = moved[one.Partition].Offset
+				}
 			}
 		}
-		s.mu.Unlock()
-	}
+	})
 }
 
 func (s *subscription) Stop(ctx context.Context) error {
@@ -625,7 +744,8 @@ type delivery struct {
 	attempt   atomic.Int32
 	settled   atomic.Bool
 	waiting   atomic.Bool // for its time to be handled again
-	finished  bool        // settled, under the subscription's lock
+
+	before, after *delivery // unsettled, under the partition's lock
 }
 
 func (d *delivery) Message() *event.Message { return &d.message }
@@ -645,19 +765,7 @@ func (d *delivery) Ack() error {
 	if d.settled.Swap(true) {
 		return nil
 	}
-	p := d.partition
-	d.s.mu.Lock()
-	d.finished = true
-	n := 0
-	for n < len(p.open) && p.open[n].finished {
-		p.done = p.open[n].record
-		p.open[n] = nil
-		n++
-	}
-	if p.open = p.open[n:]; len(p.open) == 0 {
-		p.open = nil
-	}
-	d.s.mu.Unlock()
+	d.partition.replace(d, nil)
 	d.s.Settled()
 	return nil
 }
@@ -678,18 +786,11 @@ func (d *delivery) NakWithDelay(delay time.Duration) error {
 	next := &delivery{s: d.s, record: d.record, partition: d.partition, message: d.message}
 	next.attempt.Store(d.attempt.Load() + 1)
 	next.waiting.Store(true)
-	d.s.mu.Lock()
-	for i, open := range d.partition.open {
-		if open == d {
-			d.partition.open[i] = next
-			break
-		}
-	}
-	d.s.mu.Unlock()
+	d.partition.replace(d, next)
 	d.s.Again(delay, func() broker.Delivery {
-		d.s.mu.Lock()
-		defer d.s.mu.Unlock()
-		if next.partition.gone {
+		d.partition.mu.Lock()
+		defer d.partition.mu.Unlock()
+		if d.partition.gone {
 			return nil // its new owner gets it
 		}
 		next.waiting.Store(false)

@@ -6,6 +6,7 @@ package gate
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/treaty-events/treaty/broker"
@@ -14,22 +15,24 @@ import (
 // Gate is the way to a handler. Make one with New.
 type Gate struct {
 	handle func(broker.Delivery)
-	max    int
+	max    int64
 
-	calling sync.Mutex // held while the handler is called
+	calling  sync.Mutex // held while the handler is called
+	inFlight atomic.Int64
+	stopped  atomic.Bool
+	done     chan struct{} // closed when it is stopped
 
-	mu       sync.Mutex
-	changed  sync.Cond
-	inFlight int
-	stopped  bool
-
-	done chan struct{}
-	err  error
+	// Who waits for room, or for there to be nothing in flight, says so before it
+	// looks, so that settling need not lock for nobody.
+	waiting atomic.Int32
+	mu      sync.Mutex
+	changed sync.Cond
+	err     error
 }
 
 // New makes a gate that is open.
 func New(max int, handle func(broker.Delivery)) *Gate {
-	g := &Gate{handle: handle, max: max, done: make(chan struct{})}
+	g := &Gate{handle: handle, max: int64(max), done: make(chan struct{})}
 	g.changed.L = &g.mu
 	return g
 }
@@ -37,16 +40,16 @@ func New(max int, handle func(broker.Delivery)) *Gate {
 // Deliver calls the handler, when there is room for one more unsettled delivery.
 // It reports false, without having called, once the gate is closed.
 func (g *Gate) Deliver(d broker.Delivery) bool {
-	g.mu.Lock()
-	for g.inFlight >= g.max && !g.stopped {
-		g.changed.Wait()
+	took := g.take()
+	if !took {
+		g.wait(func() bool {
+			took = !g.stopped.Load() && g.take()
+			return took || g.stopped.Load()
+		})
 	}
-	if g.stopped {
-		g.mu.Unlock()
+	if !took {
 		return false
 	}
-	g.inFlight++
-	g.mu.Unlock()
 	if !g.call(func() broker.Delivery { return d }) {
 		g.Settled()
 		return false
@@ -54,14 +57,35 @@ func (g *Gate) Deliver(d broker.Delivery) bool {
 	return true
 }
 
+// take takes room for a delivery, if there is any.
+func (g *Gate) take() bool {
+	for {
+		n := g.inFlight.Load()
+		if n >= g.max {
+			return false
+		}
+		if g.inFlight.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// wait waits until something is so that Settled or Close may have made so.
+func (g *Gate) wait(until func() bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting.Add(1)
+	defer g.waiting.Add(-1)
+	for !until() {
+		g.changed.Wait()
+	}
+}
+
 // call calls the handler unless the gate is closed, or due has nothing.
 func (g *Gate) call(due func() broker.Delivery) bool {
 	g.calling.Lock()
 	defer g.calling.Unlock()
-	g.mu.Lock()
-	stopped := g.stopped
-	g.mu.Unlock()
-	if stopped {
+	if g.stopped.Load() {
 		return false
 	}
 	d := due()
@@ -95,8 +119,14 @@ func (g *Gate) Again(delay time.Duration, due func() broker.Delivery, lost func(
 
 // Settled makes room for another delivery.
 func (g *Gate) Settled() {
+	g.inFlight.Add(-1)
+	if g.waiting.Load() > 0 {
+		g.wake()
+	}
+}
+
+func (g *Gate) wake() {
 	g.mu.Lock()
-	g.inFlight--
 	g.changed.Broadcast()
 	g.mu.Unlock()
 }
@@ -106,8 +136,9 @@ func (g *Gate) Settled() {
 // nothing wrong. Closed again it does nothing.
 func (g *Gate) Close(err error) {
 	g.mu.Lock()
-	if !g.stopped {
-		g.stopped, g.err = true, err
+	if !g.stopped.Load() {
+		g.err = err
+		g.stopped.Store(true)
 		close(g.done)
 		g.changed.Broadcast()
 	}
@@ -118,18 +149,10 @@ func (g *Gate) Close(err error) {
 
 // Drain waits until nothing is unsettled, or ctx ends.
 func (g *Gate) Drain(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() {
-		g.mu.Lock()
-		g.changed.Broadcast()
-		g.mu.Unlock()
-	})
+	stop := context.AfterFunc(ctx, g.wake)
 	defer stop()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for g.inFlight > 0 && ctx.Err() == nil {
-		g.changed.Wait()
-	}
-	if g.inFlight > 0 {
+	g.wait(func() bool { return g.inFlight.Load() == 0 || ctx.Err() != nil })
+	if g.inFlight.Load() > 0 {
 		return ctx.Err()
 	}
 	return nil

@@ -1,0 +1,489 @@
+// Command carry measures what an adapter costs beside its bare client: the same
+// events of 500 bytes, the same acknowledgements and commits, a handler called
+// for each; both take turns in one run. The brokers run already: give their
+// addresses. kfake runs within the process and is reported only.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"runtime/pprof"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rabbitmq/amqp091-go"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/broker/amqp"
+	"github.com/treaty-events/treaty/broker/kafka"
+	treatynats "github.com/treaty-events/treaty/broker/nats"
+	"github.com/treaty-events/treaty/event"
+)
+
+const (
+	batch    = 1000 // messages of a call
+	inFlight = 1024 // unsettled deliveries
+)
+
+var body = []byte(`{"specversion":"1.0","id":"0195f2c4-7a31-7c5e-8a55-0f7c6b1f9d01","source":"orders-service","type":"orders.paid.v1","subject":"order-4711","time":"2026-03-14T09:26:53Z","datacontenttype":"application/json","data":{"orderId":"order-4711","amount":{"value":"129.90","currency":"EUR"},"method":"card","provider":"example-pay","reference":"` + strings.Repeat("x", 162) + `"}}`)
+
+// way is a way to carry: publish sends n messages, consume gives n of them to
+// handle and returns how long that took from the first to the last, and to what
+// settles them.
+type way struct {
+	publish func(ctx context.Context, n int) error
+	consume func(ctx context.Context, n int) (time.Duration, error)
+}
+
+// contest is a broker and the two ways to it.
+type contest struct {
+	name    string
+	events  int
+	adapter way
+	bare    way
+	clear   func() error // takes away what was published
+}
+
+// meter counts what is handled.
+type meter struct {
+	want, got int
+	begin     time.Time
+	done      chan struct{}
+	once      sync.Once
+}
+
+func newMeter(n int) *meter { return &meter{want: n, done: make(chan struct{})} }
+
+// handled is the handler of both ways.
+func (m *meter) handled(data []byte) {
+	if m.got == 0 {
+		m.begin = time.Now()
+	}
+	if len(data) != len(body) {
+		log.Fatalf("a message has %d bytes, and not %d", len(data), len(body))
+	}
+	if m.got++; m.got == m.want {
+		m.once.Do(func() { close(m.done) })
+	}
+}
+
+func (m *meter) wait(ctx context.Context) error {
+	select {
+	case <-m.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%d of %d came: %w", m.got, m.want, ctx.Err())
+	}
+}
+
+// adapterWay is the way over an adapter, which is the same for all.
+func adapterWay(b broker.Broker, channel broker.Channel, start broker.From) way {
+	messages := make([]broker.Message, batch)
+	for i := range messages {
+		messages[i] = broker.Message{Message: event.Message{ContentType: "application/cloudevents+json", Body: body}, Key: "k" + strconv.Itoa(i%16)}
+		if b.Binding() != event.AMQP {
+			messages[i].Headers = []event.Header{{Name: "content-type", Value: event.TextValue("application/cloudevents+json")}}
+		}
+	}
+	group := 0
+	return way{
+		publish: func(ctx context.Context, n int) error {
+			for range n / batch {
+				if err := b.Publish(ctx, channel, messages...); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		consume: func(ctx context.Context, n int) (time.Duration, error) {
+			m := newMeter(n)
+			group++
+			name := fmt.Sprintf("adapter-%d", group)
+			if start == broker.Latest {
+				name = "queue"
+			}
+			s, err := b.Subscribe(ctx, channel, broker.Options{Group: name, Start: broker.Start{From: start}, MaxInFlight: inFlight}, func(d broker.Delivery) {
+				m.handled(d.Message().Body)
+				if err := d.Ack(); err != nil {
+					log.Fatal(err)
+				}
+			})
+			if err != nil {
+				return 0, err
+			}
+			err = m.wait(ctx)
+			if err == nil {
+				err = s.Stop(ctx)
+			}
+			return time.Since(m.begin), err
+		},
+	}
+}
+
+func jetStream(ctx context.Context, address string, events int) (*contest, error) {
+	b, err := broker.Open(ctx, "nats://"+address, treatynats.Adapter)
+	if err != nil {
+		return nil, err
+	}
+	channel := broker.Channel{Address: fmt.Sprintf("bench.%d", time.Now().UnixNano())}
+	declare := func() error { return b.(broker.Admin).Declare(context.Background(), channel) }
+	if err := declare(); err != nil {
+		return nil, err
+	}
+	conn, err := nats.Connect("nats://"+address, nats.MaxReconnects(-1))
+	if err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(4096))
+	if err != nil {
+		return nil, err
+	}
+	group := 0
+	return &contest{
+		name: "JetStream", events: events, adapter: adapterWay(b, channel, broker.Earliest),
+		bare: way{
+			publish: func(ctx context.Context, n int) error {
+				futures := make([]jetstream.PubAckFuture, batch)
+				for range n / batch {
+					for i := range futures {
+						var err error
+						if futures[i], err = js.PublishMsgAsync(&nats.Msg{Subject: channel.Address, Data: body, Header: nats.Header{"content-type": {"application/cloudevents+json"}}}); err != nil {
+							return err
+						}
+					}
+					for _, f := range futures {
+						select {
+						case <-f.Ok():
+						case err := <-f.Err():
+							return err
+						}
+					}
+				}
+				return nil
+			},
+			consume: func(ctx context.Context, n int) (time.Duration, error) {
+				m := newMeter(n)
+				group++
+				stream, err := js.StreamNameBySubject(ctx, channel.Address)
+				if err != nil {
+					return 0, err
+				}
+				c, err := js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{Durable: fmt.Sprintf("bare-%d", group), AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: channel.Address, MaxAckPending: inFlight})
+				if err != nil {
+					return 0, err
+				}
+				running, err := c.Consume(func(d jetstream.Msg) {
+					m.handled(d.Data())
+					if err := d.Ack(); err != nil {
+						log.Fatal(err)
+					}
+				}, jetstream.PullMaxMessages(inFlight))
+				if err != nil {
+					return 0, err
+				}
+				err = m.wait(ctx)
+				running.Drain()
+				<-running.Closed()
+				return time.Since(m.begin), err
+			},
+		},
+		clear: func() error {
+			if err := b.(broker.Admin).Remove(context.Background(), channel); err != nil {
+				return err
+			}
+			return declare()
+		},
+	}, nil
+}
+
+func kafkaContest(ctx context.Context, name, address string, events int) (*contest, error) {
+	b, err := broker.Open(ctx, "kafka://"+address, kafka.Adapter)
+	if err != nil {
+		return nil, err
+	}
+	turn := 0
+	channel := broker.Channel{Address: fmt.Sprintf("bench-%d", time.Now().UnixNano()), Settings: map[string]string{"kafka.partitions": "4"}}
+	if err := b.(broker.Admin).Declare(ctx, channel); err != nil {
+		return nil, err
+	}
+	producer, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0), kgo.MaxBufferedRecords(100_000))
+	if err != nil {
+		return nil, err
+	}
+	return &contest{
+		name: name, events: events, adapter: adapterWay(b, channel, broker.Earliest),
+		bare: way{
+			publish: func(ctx context.Context, n int) error {
+				for range n / batch {
+					var done sync.WaitGroup
+					done.Add(batch)
+					errs := make([]error, batch)
+					for i := range batch {
+						producer.Produce(ctx, &kgo.Record{Topic: channel.Address, Key: []byte("k" + strconv.Itoa(i%16)), Value: body,
+							Headers: []kgo.RecordHeader{{Key: "content-type", Value: []byte("application/cloudevents+json")}}}, func(_ *kgo.Record, err error) {
+							errs[i] = err
+							done.Done()
+						})
+					}
+					done.Wait()
+					if err := errors.Join(errs...); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+			consume: func(ctx context.Context, n int) (time.Duration, error) {
+				turn++
+				m := newMeter(n)
+				c, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.ConsumerGroup(fmt.Sprintf("bare-%d-%s", turn, channel.Address)), kgo.ConsumeTopics(channel.Address),
+					kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxBytes(8<<20), kgo.FetchMaxPartitionBytes(1<<20), kgo.FetchMaxWait(time.Second))
+				if err != nil {
+					return 0, err
+				}
+				committed := time.Now()
+				for m.got < n && ctx.Err() == nil {
+					fetched := c.PollRecords(ctx, 1000)
+					fetched.EachRecord(func(r *kgo.Record) { m.handled(r.Value) })
+					if time.Since(committed) > time.Second { // as the adapter does
+						if err := c.CommitUncommittedOffsets(ctx); err != nil {
+							return 0, err
+						}
+						committed = time.Now()
+					}
+				}
+				err = errors.Join(m.wait(ctx), c.CommitUncommittedOffsets(ctx))
+				c.CloseAllowingRebalance()
+				return time.Since(m.begin), err
+			},
+		},
+		clear: func() error {
+			// The records go, and the topic stays: making one anew takes Kafka a while.
+			a := kadm.NewClient(producer)
+			ends, err := a.ListEndOffsets(context.Background(), channel.Address)
+			if err == nil {
+				_, err = a.DeleteRecords(context.Background(), ends.Offsets())
+			}
+			return err
+		},
+	}, nil
+}
+
+func rabbitMQ(ctx context.Context, address string, events int) (*contest, error) {
+	b, err := broker.Open(ctx, "amqp://"+address, amqp.Adapter)
+	if err != nil {
+		return nil, err
+	}
+	exchange := fmt.Sprintf("bench-%d", time.Now().UnixNano())
+	channel := broker.Channel{Address: exchange}
+	if err := b.(broker.Admin).Declare(ctx, channel); err != nil {
+		return nil, err
+	}
+	// Makes the queue that both share.
+	s, err := b.Subscribe(ctx, channel, broker.Options{Group: "queue", Start: broker.Start{From: broker.Latest}}, func(broker.Delivery) {})
+	if err == nil {
+		err = s.Stop(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	dial := func() (*amqp091.Connection, *amqp091.Channel, error) {
+		conn, err := amqp091.Dial("amqp://guest:guest@" + address)
+		if err != nil {
+			return nil, nil, err
+		}
+		ch, err := conn.Channel()
+		return conn, ch, err
+	}
+	_, out, err := dial()
+	if err == nil {
+		err = out.Confirm(false)
+	}
+	if err != nil {
+		return nil, err
+	}
+	in, _, err := dial()
+	if err != nil {
+		return nil, err
+	}
+	return &contest{
+		name: "RabbitMQ", events: events, adapter: adapterWay(b, channel, broker.Latest),
+		bare: way{
+			publish: func(ctx context.Context, n int) error {
+				waiting := make([]*amqp091.DeferredConfirmation, batch)
+				for range n / batch {
+					for i := range waiting {
+						var err error
+						waiting[i], err = out.PublishWithDeferredConfirm(exchange, "", true, false, amqp091.Publishing{ContentType: "application/cloudevents+json", Body: body, DeliveryMode: amqp091.Persistent,
+							MessageId: "id-" + strconv.Itoa(i), Timestamp: time.Now()})
+						if err != nil {
+							return err
+						}
+					}
+					for _, w := range waiting {
+						if !w.Wait() {
+							return errors.New("not confirmed")
+						}
+					}
+				}
+				return nil
+			},
+			consume: func(ctx context.Context, n int) (time.Duration, error) {
+				m := newMeter(n)
+				ch, err := in.Channel()
+				if err != nil {
+					return 0, err
+				}
+				if err := ch.Qos(inFlight, 0, false); err != nil {
+					return 0, err
+				}
+				deliveries, err := ch.ConsumeWithContext(ctx, "queue."+exchange, "", false, false, false, false, nil)
+				if err != nil {
+					return 0, err
+				}
+				for m.got < n {
+					d, ok := <-deliveries
+					if !ok {
+						return 0, errors.New("the channel was closed")
+					}
+					m.handled(d.Body)
+					if err := d.Ack(false); err != nil {
+						return 0, err
+					}
+				}
+				err = ch.Close()
+				return time.Since(m.begin), err
+			},
+		},
+		clear: func() error { return nil }, // consumed is gone
+	}, nil
+}
+
+// run lets both ways take turns: publish, consume, and the other first the next
+// time.
+func (c *contest) run(turns int) error {
+	rates := map[string][]float64{}
+	for turn := range turns + 1 { // the first warms up
+		order := []string{"adapter", "bare"}
+		if turn%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, name := range order {
+			w := c.adapter
+			if name == "bare" {
+				w = c.bare
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+			begin := time.Now()
+			if err := w.publish(ctx, c.events); err != nil {
+				cancel()
+				return fmt.Errorf("%s publishes: %w", name, err)
+			}
+			published := time.Since(begin)
+			stop := profiling(name == "adapter" && turn == turns)
+			consumed, err := w.consume(ctx, c.events)
+			stop()
+			if err == nil {
+				err = c.clear()
+			}
+			cancel()
+			if err != nil {
+				return fmt.Errorf("%s consumes: %w", name, err)
+			}
+			if turn > 0 {
+				rates[name+" publish"] = append(rates[name+" publish"], float64(c.events)/published.Seconds())
+				rates[name+" consume"] = append(rates[name+" consume"], float64(c.events)/consumed.Seconds())
+			}
+		}
+	}
+	for _, what := range []string{"publish", "consume"} {
+		adapter, bare := rates["adapter "+what], rates["bare "+what]
+		ratios := make([]float64, turns)
+		for i := range ratios {
+			ratios[i] = adapter[i] / bare[i]
+		}
+		slices.Sort(ratios)
+		fmt.Printf("%-10s %-8s adapter %8.0f/s   bare %8.0f/s   ratio %.2f (of turns: %.2f to %.2f)\n", c.name, what, median(adapter), median(bare), ratios[turns/2], ratios[0], ratios[turns-1])
+	}
+	return nil
+}
+
+var profileTo string
+
+// profiling profiles, if it is asked for, until what it returns is called.
+func profiling(now bool) (stop func()) {
+	if profileTo == "" || !now {
+		return func() {}
+	}
+	f, err := os.Create(profileTo)
+	if err == nil {
+		err = pprof.StartCPUProfile(f)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	return pprof.StopCPUProfile
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+func main() {
+	var (
+		natsAddress  = flag.String("nats", os.Getenv("TREATY_NATS"), "address of a NATS server with JetStream")
+		kafkaAddress = flag.String("kafka", os.Getenv("TREATY_KAFKA"), "address of Kafka")
+		amqpAddress  = flag.String("amqp", os.Getenv("TREATY_AMQP"), "address of RabbitMQ")
+		turns        = flag.Int("turns", 9, "turns that are counted")
+		scale        = flag.Int("events", 20_000, "events of a turn; Kafka gets ten times as many")
+		profile      = flag.String("profile", "", "write a CPU profile of the adapters' consuming to this file")
+		only         = flag.String("only", "", "the one broker that is measured")
+	)
+	flag.Parse()
+	log.SetFlags(0)
+	profileTo = *profile
+	ctx := context.Background()
+	failed := false
+	measure := func(name, address string, make func() (*contest, error)) {
+		if *only != "" && !strings.EqualFold(*only, name) {
+			return
+		}
+		if address == "" {
+			fmt.Printf("%-10s not run: no address\n", name)
+			return
+		}
+		c, err := make()
+		if err == nil {
+			err = c.run(*turns)
+		}
+		if err != nil {
+			failed = true
+			fmt.Printf("%-10s failed: %v\n", name, err)
+		}
+	}
+	fmt.Printf("%d bytes an event, %d a call, %d unsettled at most\n", len(body), batch, inFlight)
+	measure("JetStream", *natsAddress, func() (*contest, error) { return jetStream(ctx, *natsAddress, *scale) })
+	measure("Kafka", *kafkaAddress, func() (*contest, error) { return kafkaContest(ctx, "Kafka", *kafkaAddress, *scale*10) })
+	measure("RabbitMQ", *amqpAddress, func() (*contest, error) { return rabbitMQ(ctx, *amqpAddress, *scale) })
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer fake.Close()
+	measure("kfake", fake.ListenAddrs()[0], func() (*contest, error) { return kafkaContest(ctx, "kfake", fake.ListenAddrs()[0], *scale*5) })
+	if failed {
+		os.Exit(1)
+	}
+}
