@@ -349,6 +349,22 @@ func (b *Broker) start(ctx context.Context, topic string, start broker.Start) (k
 	return listed.Offsets(), nil
 }
 
+// patiently tries again what a broker answers that has no coordinator for a group
+// yet: the first group of a new cluster waits for a topic to be made.
+func patiently(ctx context.Context, try func() error) error {
+	for n := 0; ; n++ {
+		err := try()
+		if !errors.Is(err, kerr.CoordinatorNotAvailable) && !errors.Is(err, kerr.NotCoordinator) && !errors.Is(err, kerr.CoordinatorLoadInProgress) || n == 8 {
+			return err
+		}
+		select {
+		case <-time.After(broker.Backoff(n)):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
 // Subscribe joins the group, or reads every partition.
 func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options broker.Options, handle func(broker.Delivery)) (broker.Subscription, error) {
 	fail := func(err error) (broker.Subscription, error) { return nil, b.fail("subscribe", channel.Address, err) }
@@ -376,7 +392,11 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 		// Where a group begins is written down before it has a member, so that what is
 		// published from now on is not before it.
 		if options.Start.From != broker.Earliest {
-			have, err := b.admin.FetchOffsets(ctx, s.group)
+			var have kadm.OffsetResponses
+			err := patiently(ctx, func() (err error) {
+				have, err = b.admin.FetchOffsets(ctx, s.group)
+				return err
+			})
 			if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 				return fail(err)
 			}
@@ -388,7 +408,14 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 			}
 			if len(missing) > 0 {
 				// Refused while the group has members, which then began it.
-				if _, err := b.admin.CommitOffsets(ctx, s.group, missing); err != nil && !errors.Is(err, kerr.UnknownMemberID) {
+				err := patiently(ctx, func() error {
+					said, err := b.admin.CommitOffsets(ctx, s.group, missing)
+					if err == nil {
+						err = said.Error()
+					}
+					return err
+				})
+				if err != nil && !errors.Is(err, kerr.UnknownMemberID) {
 					return fail(err)
 				}
 			}
