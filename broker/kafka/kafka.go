@@ -24,6 +24,7 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -385,7 +386,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 		at := map[int32]kgo.Offset{}
 		for p, o := range offsets[topic] {
 			at[p] = kgo.NewOffset().At(o.At)
-			s.partitions[p] = &partition{}
+			s.partitions[p] = &partition{s: s}
 		}
 		opts = append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: at}))
 	} else {
@@ -468,6 +469,7 @@ type subscription struct {
 // not settled: the first of them is the place of the group, however much after it
 // is settled, and with none it is behind the last that was delivered.
 type partition struct {
+	s           *subscription
 	mu          sync.Mutex
 	first, last *delivery // unsettled, by offset
 	end         place     // behind what was delivered
@@ -553,7 +555,7 @@ func (s *subscription) assigned(_ context.Context, _ *kgo.Client, all map[string
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range all[s.topic] {
-		s.partitions[p] = &partition{}
+		s.partitions[p] = &partition{s: s}
 	}
 }
 
@@ -604,7 +606,7 @@ func (s *subscription) lost(_ context.Context, _ *kgo.Client, all map[string][]i
 func (s *subscription) poll(ctx context.Context) {
 	defer close(s.ended)
 	for {
-		fetches := s.client.PollRecords(ctx, 1000)
+		fetches := s.client.PollFetches(ctx) // all, so that the next are fetched meanwhile
 		if ctx.Err() != nil || fetches.IsClientClosed() {
 			s.finish(nil)
 			return
@@ -644,18 +646,17 @@ func (s *subscription) deliver(n int32, records []*kgo.Record) bool {
 		return !isDone(s.Done()) // whoever has it now gets them
 	}
 	for len(records) > 0 {
-		part := records[:min(chunk, len(records))]
-		records = records[len(part):]
-		made := make([]delivery, len(part))
-		headers := headersOf(part)
-		for i, r := range part {
+		made := make([]delivery, min(chunk, len(records)))
+		for i := range made {
 			d := &made[i]
-			d.s, d.record, d.partition = s, r, p
+			d.record, d.partition = records[i], p
 			d.attempt.Store(1)
-			d.message.Body = r.Value
-			if n := len(r.Headers); n > 0 {
-				d.message.Headers, headers = headers[:n:n], headers[n:]
-			}
+			d.message.Body = records[i].Value
+		}
+		records = records[len(made):]
+		convert(made)
+		for i := range made {
+			d := &made[i]
 			if !p.add(d) {
 				return !isDone(s.Done())
 			}
@@ -667,35 +668,43 @@ func (s *subscription) deliver(n int32, records []*kgo.Record) bool {
 	return true
 }
 
-// headersOf is the headers of some records, one after the other.
-func headersOf(records []*kgo.Record) []event.Header {
-	n, bytes := 0, 0
-	for _, r := range records {
-		n += len(r.Headers)
-		for i := range r.Headers {
-			bytes += len(r.Headers[i].Value)
+// convert gives deliveries the headers of their records. Most say what the record
+// before says, which is kept once; the rest is one text and one list for all.
+func convert(made []delivery) {
+	var before []kgo.RecordHeader
+	n, size := 0, 0
+	for i := range made {
+		headers := made[i].record.Headers
+		if !slices.EqualFunc(headers, before, sameHeader) {
+			n += len(headers)
+			for j := range headers {
+				size += len(headers[j].Value)
+			}
 		}
+		before = headers
 	}
-	if n == 0 {
-		return nil
-	}
-	var text strings.Builder // one text for all values
-	text.Grow(bytes)
-	for _, r := range records {
-		for i := range r.Headers {
-			text.Write(r.Headers[i].Value)
-		}
-	}
-	rest := text.String()
+	var text strings.Builder
+	text.Grow(size)
 	all := make([]event.Header, 0, n)
-	for _, r := range records {
-		for i := range r.Headers {
-			size := len(r.Headers[i].Value)
-			all = append(all, event.Header{Name: r.Headers[i].Key, Value: event.TextValue(rest[:size])})
-			rest = rest[size:]
+	before = nil
+	var converted []event.Header
+	for i := range made {
+		headers := made[i].record.Headers
+		if !slices.EqualFunc(headers, before, sameHeader) {
+			from := len(all)
+			for j := range headers {
+				start := text.Len()
+				text.Write(headers[j].Value)
+				all = append(all, event.Header{Name: headers[j].Key, Value: event.TextValue(text.String()[start:])})
+			}
+			converted = all[from:len(all):len(all)]
 		}
+		made[i].message.Headers, before = converted, headers
 	}
-	return all
+}
+
+func sameHeader(a, b kgo.RecordHeader) bool {
+	return a.Key == b.Key && bytes.Equal(a.Value, b.Value)
 }
 
 func (s *subscription) commitOften() {
@@ -764,7 +773,6 @@ func (s *subscription) Stop(ctx context.Context) error {
 }
 
 type delivery struct {
-	s         *subscription
 	record    *kgo.Record
 	partition *partition
 	message   event.Message
@@ -776,7 +784,7 @@ type delivery struct {
 }
 
 func (d *delivery) Message() *event.Message { return &d.message }
-func (d *delivery) Channel() string         { return d.s.address }
+func (d *delivery) Channel() string         { return d.partition.s.address }
 func (d *delivery) Key() string             { return string(d.record.Key) }
 func (d *delivery) Time() time.Time         { return d.record.Timestamp }
 func (d *delivery) Attempt() int            { return int(d.attempt.Load()) }
@@ -793,7 +801,7 @@ func (d *delivery) Ack() error {
 		return nil
 	}
 	d.partition.replace(d, nil)
-	d.s.Settled()
+	d.partition.s.Settled()
 	return nil
 }
 
@@ -810,11 +818,11 @@ func (d *delivery) NakWithDelay(delay time.Duration) error {
 	}
 	// Settled once and for all is this delivery; the next is another value, so that
 	// who holds this one cannot settle that.
-	next := &delivery{s: d.s, record: d.record, partition: d.partition, message: d.message}
+	next := &delivery{record: d.record, partition: d.partition, message: d.message}
 	next.attempt.Store(d.attempt.Load() + 1)
 	next.waiting.Store(true)
 	d.partition.replace(d, next)
-	d.s.Again(delay, func() broker.Delivery {
+	d.partition.s.Again(delay, func() broker.Delivery {
 		d.partition.mu.Lock()
 		defer d.partition.mu.Unlock()
 		if d.partition.gone {
