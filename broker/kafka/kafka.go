@@ -467,14 +467,14 @@ type subscription struct {
 
 // partition is a partition that is ours. Of its deliveries it keeps those that are
 // not settled: the first of them is the place of the group, however much after it
-// is settled, and with none it is behind the last that was delivered.
+// is settled, and with none it is behind the last of all.
 type partition struct {
 	s           *subscription
 	mu          sync.Mutex
-	first, last *delivery // unsettled, by offset
-	end         place     // behind what was delivered
-	gone        bool      // it is another's
-	committed   int64     // the place as the broker has it; under the subscription's committing
+	first, last *delivery   // unsettled, by offset
+	end         place       // behind all
+	gone        atomic.Bool // it is another's; set under mu
+	committed   int64       // the place as the broker has it; under the subscription's committing
 }
 
 // place is where a group goes on.
@@ -491,21 +491,25 @@ func (p *partition) place() place {
 	return p.end
 }
 
-// add adds a delivery behind the others. It reports false where the partition is
+// add adds deliveries behind the others. It reports false where the partition is
 // another's.
-func (p *partition) add(d *delivery) bool {
+func (p *partition) add(made []delivery) bool {
+	for i := 1; i < len(made); i++ {
+		made[i-1].after, made[i].before = &made[i], &made[i-1]
+	}
+	first, last := &made[0], &made[len(made)-1]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.gone {
+	if p.gone.Load() {
 		return false
 	}
-	p.end = place{d.record.Offset + 1, d.record.LeaderEpoch}
-	if d.before = p.last; p.last != nil {
-		p.last.after = d
+	p.end = place{last.record.Offset + 1, last.record.LeaderEpoch}
+	if first.before = p.last; p.last != nil {
+		p.last.after = first
 	} else {
-		p.first = d
+		p.first = first
 	}
-	p.last = d
+	p.last = last
 	return true
 }
 
@@ -535,7 +539,7 @@ func (p *partition) replace(d, by *delivery) {
 // leave says that the partition is another's.
 func (p *partition) leave() {
 	p.mu.Lock()
-	p.gone = true
+	p.gone.Store(true)
 	p.mu.Unlock()
 }
 
@@ -650,14 +654,19 @@ func (s *subscription) deliver(n int32, records []*kgo.Record) bool {
 		for i := range made {
 			d := &made[i]
 			d.record, d.partition = records[i], p
-			d.attempt.Store(1)
+			d.attempt = 1
+			d.waiting.Store(true)
 			d.message.Body = records[i].Value
 		}
 		records = records[len(made):]
 		convert(made)
+		if !p.add(made) {
+			return !isDone(s.Done())
+		}
 		for i := range made {
 			d := &made[i]
-			if !p.add(d) {
+			d.waiting.Store(false) // before the look, as leaving looks after it has said so
+			if p.gone.Load() {
 				return !isDone(s.Done())
 			}
 			if !s.Deliver(d) {
@@ -776,9 +785,9 @@ type delivery struct {
 	record    *kgo.Record
 	partition *partition
 	message   event.Message
-	attempt   atomic.Int32
+	attempt   int
 	settled   atomic.Bool
-	waiting   atomic.Bool // for its time to be handled again
+	waiting   atomic.Bool // for its time to be handled
 
 	before, after *delivery // unsettled, under the partition's lock
 }
@@ -787,7 +796,7 @@ func (d *delivery) Message() *event.Message { return &d.message }
 func (d *delivery) Channel() string         { return d.partition.s.address }
 func (d *delivery) Key() string             { return string(d.record.Key) }
 func (d *delivery) Time() time.Time         { return d.record.Timestamp }
-func (d *delivery) Attempt() int            { return int(d.attempt.Load()) }
+func (d *delivery) Attempt() int            { return d.attempt }
 func (d *delivery) InProgress() error       { return nil }
 
 func (d *delivery) Position() string {
@@ -818,14 +827,13 @@ func (d *delivery) NakWithDelay(delay time.Duration) error {
 	}
 	// Settled once and for all is this delivery; the next is another value, so that
 	// who holds this one cannot settle that.
-	next := &delivery{record: d.record, partition: d.partition, message: d.message}
-	next.attempt.Store(d.attempt.Load() + 1)
+	next := &delivery{record: d.record, partition: d.partition, message: d.message, attempt: d.attempt + 1}
 	next.waiting.Store(true)
 	d.partition.replace(d, next)
 	d.partition.s.Again(delay, func() broker.Delivery {
 		d.partition.mu.Lock()
 		defer d.partition.mu.Unlock()
-		if d.partition.gone {
+		if d.partition.gone.Load() {
 			return nil // its new owner gets it
 		}
 		next.waiting.Store(false)

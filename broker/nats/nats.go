@@ -352,6 +352,9 @@ func (b *Broker) Remove(ctx context.Context, channel broker.Channel) error {
 	return b.fail("remove", channel.Address, err)
 }
 
+// chunk is how many deliveries are made at a time.
+const chunk = 32
+
 // Subscribe makes or finds the consumer of the group.
 func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options broker.Options, handle func(broker.Delivery)) (broker.Subscription, error) {
 	if err := b.declare(ctx, channel); err != nil {
@@ -400,8 +403,14 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 		return nil, b.fail("subscribe", channel.Address, err)
 	}
 	s := &subscription{Gate: gate.New(inFlight, handle)}
+	var made []delivery // some at a time, by one callback after the other
 	s.consuming, err = consumer.Consume(func(m jetstream.Msg) {
-		d := &delivery{msg: m, gate: s.Gate, broker: b}
+		if len(made) == 0 {
+			made = make([]delivery, chunk)
+		}
+		d := &made[0]
+		made = made[1:]
+		d.msg, d.gate, d.broker = m, s.Gate, b
 		if h := m.Headers(); len(h) > 0 {
 			d.message.Headers = make([]event.Header, 0, len(h))
 			d.message.FromMap(h)
