@@ -16,6 +16,25 @@ type Profile struct {
 	FormatsIgnore bool // formats say nothing about validity
 }
 
+// Written is the schema of what a producer of s may emit: s itself under the
+// zero profile, and for Avro, of which profiles say nothing.
+func (s *Schema) Written(p Profile) *Schema {
+	if s.rule == nil {
+		return s
+	}
+	return p.writer(s)
+}
+
+// Read is the schema of what a reader of s accepts: s itself under the zero
+// profile, and for Avro. Where a keyword in a negative place keeps the profile
+// from being applied exactly, that keyword is taken as it is written.
+func (s *Schema) Read(p Profile) *Schema {
+	if s.rule == nil {
+		return s
+	}
+	return p.reader(s).Schema
+}
+
 // reading is a schema as a reader takes it, and why that cannot be said
 // exactly where it cannot.
 type reading struct {

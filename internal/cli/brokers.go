@@ -17,7 +17,6 @@ import (
 	"github.com/treaty-events/treaty/broker/pubsub"
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/diag"
-	"github.com/treaty-events/treaty/event"
 	"github.com/treaty-events/treaty/internal/check"
 )
 
@@ -131,14 +130,6 @@ func faults(e *check.EventCheck, text []byte, name string, ch *contract.Channel)
 
 // malformed is the rule of what is no event.
 const malformed = "event-envelope"
-
-// sameMode says what is wrong with the mode of an event, "" for nothing.
-func sameMode(m *contract.Message, mode event.Mode) string {
-	if want := m.Envelope.Mode; want != contract.NoEnvelope && string(want) != mode.String() {
-		return fmt.Sprintf("the event came in %s mode, and the contract has %s mode for %s", mode, want, m.Envelope.Type)
-	}
-	return ""
-}
 
 // open opens the broker. A folder is one below the working directory.
 func (a *app) open(ctx context.Context, f *brokerFlags) (broker.Broker, error) {

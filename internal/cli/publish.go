@@ -424,22 +424,6 @@ func (p *publishing) route(e *event.Event, on *contract.Channel) (*contract.Mess
 	return found[0], nil
 }
 
-// encode writes an event in the mode that the contract says.
-func encode(b *event.Binding, m *event.Message, e *event.Event, of *contract.Message) error {
-	switch of.Envelope.Mode {
-	case contract.Structured:
-		if strings.Contains(strings.ToLower(of.ContentType), "+avro") {
-			return b.EncodeAvro(m, e)
-		}
-		return b.Encode(m, e, event.StructuredMode)
-	case contract.Batch:
-		return fmt.Errorf("the contract has batches for %s, which %s does not carry; treaty check says more", of.Envelope.Type, b)
-	case contract.NoEnvelope:
-		return fmt.Errorf("%s has no CloudEvents envelope in the contract, and publish sends CloudEvents", of.Envelope.Type)
-	}
-	return b.Encode(m, e, event.BinaryMode)
-}
-
 // send sends what is ready, channel by channel in the order given.
 func (p *publishing) send(ctx context.Context) error {
 	channels := map[*contract.Channel]broker.Channel{}
@@ -464,7 +448,7 @@ func (p *publishing) send(ctx context.Context) error {
 		for ; to < len(p.ready) && p.ready[to].message.Channel == p.ready[from].message.Channel; to++ {
 			o := p.ready[to]
 			m := broker.Message{Key: o.key, Identity: o.event.Source + " " + o.event.ID}
-			if err := encode(b.Binding(), &m.Message, o.event, o.message); err != nil {
+			if err := topology.Encode(b.Binding(), &m.Message, o.event, o.message); err != nil {
 				return err
 			}
 			if d := o.message.Delivery; d != nil {

@@ -285,7 +285,7 @@ func (t *tailing) read(d delivered) *tailed {
 	}
 	line.event = e
 	if m := messageOf(d.on, e.Type); m != nil {
-		if why := sameMode(m, mode); why != "" {
+		if why := topology.WrongMode(m, mode); why != "" {
 			line.Problems = append(line.Problems, problem{malformed, "", why})
 		}
 		if m.Payload != nil && m.Payload.Dialect == schema.Avro && !event.IsJSON(e.DataContentType) {

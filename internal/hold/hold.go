@@ -1,0 +1,360 @@
+// Package hold holds events to the messages of a contract: first a verdict, which
+// costs little, and only where it is no, the reasons. It is for events on their
+// way; package check does the same for events in files, with places to point at.
+package hold
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/event"
+	"github.com/treaty-events/treaty/internal/jsonscan"
+	"github.com/treaty-events/treaty/schema"
+)
+
+// The rules that events break, by the ids that package check has for them.
+const (
+	RuleEnvelope = "event-envelope"
+	RuleType     = "event-type-unknown"
+	RuleData     = "event-data"
+)
+
+// Problem is one way in which an event breaks its contract.
+type Problem struct {
+	Rule    string // RuleEnvelope, RuleType or RuleData
+	Pointer string // JSON Pointer into the event in its JSON format; "" for the whole
+	Message string
+}
+
+func (p Problem) String() string {
+	if p.Pointer == "" {
+		return p.Message
+	}
+	return p.Pointer + ": " + p.Message
+}
+
+// Side is whose reading of the schemas counts (§3 of the semantics).
+type Side uint8
+
+// The sides.
+const (
+	Writer Side = iota // what the policy lets a producer emit
+	Reader             // what the policy has a consumer accept
+)
+
+// Contract holds events to a contract. It is safe for concurrent use.
+type Contract struct {
+	*contract.Contract
+	messages map[key][]*Message
+}
+
+type key struct {
+	channel *contract.Channel
+	kind    string
+}
+
+// Of compiles what a contract says of its events. A schema that cannot be used is
+// an error.
+func Of(c *contract.Contract, side Side) (*Contract, error) {
+	h := &Contract{c, map[key][]*Message{}}
+	compiler := schema.NewCompiler(c.Document().Schema)
+	for _, ch := range c.Channels {
+		for _, m := range ch.Messages {
+			made, err := compile(compiler, m, side)
+			if err != nil {
+				return nil, err
+			}
+			k := key{ch, m.Envelope.Type}
+			h.messages[k] = append(h.messages[k], made)
+		}
+	}
+	return h, nil
+}
+
+// Messages are those of an event type on a channel, mostly one.
+func (h *Contract) Messages(ch *contract.Channel, kind string) []*Message {
+	return h.messages[key{ch, kind}]
+}
+
+// Check is what is wrong with an event on a channel, nothing where it conforms
+// to one of the messages of its type there.
+func (h *Contract) Check(ch *contract.Channel, e *event.Event) []Problem {
+	messages := h.Messages(ch, e.Type)
+	if len(messages) == 0 {
+		return []Problem{h.unknown(ch, e.Type)}
+	}
+	for _, m := range messages {
+		if m.Valid(e) {
+			return nil
+		}
+	}
+	var least []Problem
+	for i, m := range messages {
+		if found := m.Problems(e); i == 0 || len(found) < len(least) {
+			least = found
+		}
+	}
+	return least
+}
+
+func (h *Contract) unknown(ch *contract.Channel, kind string) Problem {
+	var types []string
+	for _, m := range ch.Messages {
+		types = append(types, m.Envelope.Type)
+	}
+	hint := "the channel carries " + strings.Join(types, ", ")
+	if near, ok := diag.Nearest(kind, types); ok {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return Problem{RuleType, "/type", fmt.Sprintf("the channel %s does not carry events of type %q; %s", ch.Name, kind, hint)}
+}
+
+// Message holds events to one message. It is safe for concurrent use.
+type Message struct {
+	*contract.Message
+	// Unchecked is why the data cannot be held to the schema, "" where they are.
+	Unchecked  string
+	attributes []attribute
+	payload    *schema.Schema // nil where nothing is said, or Unchecked
+}
+
+// attribute is what the contract says of an attribute beyond CloudEvents.
+type attribute struct {
+	name     string
+	required bool
+	constant string         // "" where it is not one
+	schema   *schema.Schema // nil where every text does
+}
+
+func compile(c *schema.Compiler, m *contract.Message, side Side) (*Message, error) {
+	h := &Message{Message: m}
+	p := m.Compatibility
+	profile := schema.Profile{Declared: !p.ProducersOpen, Tolerant: p.ReadersTolerant, OpenEnums: p.EnumsOpen, DefaultsApply: p.DefaultsApplied, FormatsIgnore: p.FormatsAnnotate}
+	sided := func(s *schema.Schema) *schema.Schema {
+		if side == Writer {
+			return s.Written(profile)
+		}
+		return s.Read(profile)
+	}
+	if t := m.Payload; t != nil {
+		if t.Dialect.IsJSONSchema() || t.Dialect == schema.Avro {
+			s, err := c.Compile(t.Node(), t.Dialect)
+			if err != nil {
+				return nil, fmt.Errorf("the payload schema of %s cannot be used: %w; treaty check says more", m.Envelope.Type, err)
+			}
+			h.payload = sided(s)
+		} else {
+			h.Unchecked = "its schema is " + t.Format + ", which treaty does not understand"
+		}
+	}
+	if m.Envelope.PayloadIsEnvelope || m.Headers == nil {
+		return h, nil
+	}
+	for _, a := range m.Envelope.Attributes {
+		if strings.Trim(a.Name, "abcdefghijklmnopqrstuvwxyz0123456789") != "" || m.Envelope.Mode != contract.Binary && a.Name != a.Spelling {
+			continue // no attribute: a header beside the event
+		}
+		made := attribute{name: a.Name, required: a.Required, constant: a.Const}
+		if a.Name != "specversion" && !isAnyText(&a) {
+			s, err := c.Compile(a.Node(), m.Headers.Dialect)
+			if err != nil {
+				return nil, fmt.Errorf("the schema of %s of %s cannot be used: %w; treaty check says more", a.Name, m.Envelope.Type, err)
+			}
+			made.schema = s
+			if profile.FormatsIgnore {
+				made.schema = s.Read(schema.Profile{FormatsIgnore: true})
+			}
+		}
+		h.attributes = append(h.attributes, made)
+	}
+	return h, nil
+}
+
+// isAnyText reports whether the schema of an attribute says no more than that it
+// is a text, or a constant that is compared, or a time that has been read.
+func isAnyText(a *contract.Attribute) bool {
+	n := a.Node()
+	if n.Get("type").Str() != "string" {
+		return false
+	}
+	for _, item := range n.Items {
+		switch name := item.KeyName(); name {
+		case "type", "title", "description", "examples", "$comment":
+		case "const":
+			if a.Const == "" {
+				return false
+			}
+		case "format":
+			if a.Name != "time" || item.Str() != "date-time" {
+				return false
+			}
+		default:
+			if !strings.HasPrefix(name, "x-") {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// value is an attribute of an event, and whether the event has it.
+func value(e *event.Event, name string) (event.Value, bool) {
+	text := ""
+	switch name {
+	case "id":
+		text = e.ID
+	case "source":
+		text = e.Source
+	case "type":
+		text = e.Type
+	case "subject":
+		text = e.Subject
+	case "datacontenttype":
+		text = e.DataContentType
+	case "dataschema":
+		text = e.DataSchema
+	case "specversion":
+		text = event.SpecVersion
+	case "time":
+		if !e.Time.IsZero() {
+			text = e.Time.Format(time.RFC3339Nano)
+		}
+	default:
+		return e.Extensions.Get(name)
+	}
+	return event.TextValue(text), text != ""
+}
+
+// has is whether an event has an attribute, without making its text.
+func has(e *event.Event, name string) bool {
+	if name == "time" {
+		return !e.Time.IsZero()
+	}
+	_, ok := value(e, name)
+	return ok
+}
+
+// Valid reports whether an event conforms. It allocates nothing where the payload
+// describes the data.
+func (m *Message) Valid(e *event.Event) bool {
+	for i := range m.attributes {
+		a := &m.attributes[i]
+		if a.schema == nil && a.constant == "" {
+			if a.required && !has(e, a.name) {
+				return false
+			}
+			continue
+		}
+		v, ok := value(e, a.name)
+		switch {
+		case !ok:
+			if a.required {
+				return false
+			}
+		case a.constant != "" && v.String() != a.constant:
+			return false
+		case a.schema != nil:
+			var space [256]byte
+			if !a.schema.ValidJSON(appendValue(space[:0], v)) {
+				return false
+			}
+		}
+	}
+	return m.payload == nil || m.validData(e)
+}
+
+func (m *Message) validData(e *event.Event) bool {
+	avro := m.Payload.Dialect == schema.Avro
+	switch {
+	case m.Envelope.PayloadIsEnvelope:
+		text, err := e.AppendJSON(nil)
+		return err == nil && m.payload.ValidJSON(text)
+	case e.Data == nil:
+		return false
+	case event.IsJSON(e.DataContentType):
+		return m.payload.ValidJSON(e.Data)
+	}
+	return avro && m.payload.ValidAvro(e.Data)
+}
+
+func appendValue(b []byte, v event.Value) []byte {
+	if v.Kind() == event.Boolean || v.Kind() == event.Integer {
+		return append(b, v.String()...)
+	}
+	return jsonscan.AppendString(b, v.String())
+}
+
+// Problems is what is wrong with an event, nothing where Valid says yes.
+func (m *Message) Problems(e *event.Event) []Problem {
+	var found []Problem
+	report := func(rule, pointer, format string, args ...any) {
+		found = append(found, Problem{rule, pointer, fmt.Sprintf(format, args...)})
+	}
+	for i := range m.attributes {
+		a := &m.attributes[i]
+		v, ok := value(e, a.name)
+		switch {
+		case !ok && a.required:
+			report(RuleEnvelope, "", "the event has no %s, which the contract demands of %s", a.name, m.Envelope.Type)
+		case !ok:
+		case a.constant != "" && v.String() != a.constant:
+			report(RuleEnvelope, "/"+a.name, "%s is %q, and the contract has %q", a.name, clip(v.String()), a.constant)
+		case a.schema != nil:
+			for _, p := range a.schema.ValidateJSON(appendValue(nil, v)) {
+				report(RuleEnvelope, "/"+a.name, "%s: %s", a.name, p.Message)
+			}
+		}
+	}
+	if m.payload == nil {
+		return found
+	}
+	add := func(prefix string, all []schema.Problem) {
+		for _, p := range all {
+			pointer := prefix + p.Instance
+			rule := RuleData
+			if pointer != "/data" && !strings.HasPrefix(pointer, "/data/") {
+				rule = RuleEnvelope
+			}
+			report(rule, pointer, "%s", p.Message)
+		}
+	}
+	switch {
+	case m.Envelope.PayloadIsEnvelope:
+		text, err := e.AppendJSON(nil)
+		if err != nil {
+			report(RuleEnvelope, "", "%v", err)
+			break
+		}
+		add("", m.payload.ValidateJSON(text))
+	case e.Data == nil:
+		report(RuleData, "", "the event has no data, and the contract describes some for %s", m.Envelope.Type)
+	case event.IsJSON(e.DataContentType):
+		add("/data", m.payload.ValidateJSON(e.Data))
+	case m.Payload.Dialect == schema.Avro:
+		add("/data", m.payload.ValidateAvro(e.Data))
+	default:
+		report(RuleData, "/datacontenttype", "the data are %s, and the contract describes JSON for %s", e.DataContentType, m.Envelope.Type)
+	}
+	return found
+}
+
+// Types are the event types of messages, each once, sorted.
+func Types(messages []*contract.Message) []string {
+	var all []string
+	for _, m := range messages {
+		all = append(all, m.Envelope.Type)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func clip(s string) string {
+	if len(s) > 64 {
+		return s[:60] + "…"
+	}
+	return s
+}
