@@ -1,0 +1,111 @@
+package memory_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/treaty-events/treaty/store"
+	"github.com/treaty-events/treaty/store/memory"
+	"github.com/treaty-events/treaty/store/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, storetest.Harness{Open: func(t testing.TB, _ string, o storetest.Options) store.Store {
+		return memory.New(memory.Window(o.Window), memory.Clock(o.Now))
+	}})
+}
+
+func identities(from, to int) []store.Identity {
+	ids := make([]store.Identity, 0, to-from)
+	for n := from; n < to; n++ {
+		ids = append(ids, store.Identity{Group: "billing", Key: "/orders\t01J9ZK3M5N7P" + strconv.Itoa(n), Digest: store.Digest{byte(n)}})
+	}
+	return ids
+}
+
+// TestMemory holds what is remembered to its size, and to being let go.
+func TestMemory(t *testing.T) {
+	var now atomic.Int64
+	s := memory.New(memory.Window(time.Hour), memory.Clock(func() time.Time { return time.Unix(now.Load(), 0) }))
+	heap := func() int {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	const events = 400_000
+	ctx, before := context.Background(), heap()
+	for from := 0; from < events; from += 1000 {
+		if err := s.Done(ctx, identities(from, from+1000)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	each := (heap() - before) / events
+	t.Logf("%d bytes an event", each)
+	if each > 100 {
+		t.Errorf("an event takes %d bytes", each)
+	}
+	for range 2 {
+		now.Add(3601)
+		for _, id := range identities(0, 2000) { // every shard is looked at
+			if _, err := s.Claim(ctx, id); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Release(ctx, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if left := heap() - before; left > 4<<20 {
+		t.Errorf("%d bytes are kept after the window", left)
+	}
+	runtime.KeepAlive(s)
+}
+
+func Example() {
+	ctx := context.Background()
+	s := memory.New(memory.Window(24 * time.Hour))
+	defer s.Close()
+
+	id := store.Identity{Group: "billing", Key: "/orders\t4711"}
+	state, _ := s.Claim(ctx, id)
+	fmt.Println(state)
+	_ = s.Done(ctx, id)
+	state, _ = s.Claim(ctx, id)
+	fmt.Println(state)
+	// Output:
+	// claimed
+	// done
+}
+
+func BenchmarkClaimDone(b *testing.B) {
+	ids := identities(0, 1_000_000)
+	for _, parallel := range []bool{false, true} {
+		b.Run(fmt.Sprintf("parallel=%v", parallel), func(b *testing.B) {
+			s, ctx := memory.New(), context.Background()
+			b.ReportAllocs()
+			if !parallel {
+				for n := 0; b.Loop(); n++ {
+					id := ids[n%len(ids)]
+					id.Digest[1] = byte(n / len(ids))
+					_, _ = s.Claim(ctx, id)
+					_ = s.Done(ctx, id)
+				}
+				return
+			}
+			var next atomic.Int64
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					id := ids[next.Add(1)%int64(len(ids))]
+					_, _ = s.Claim(ctx, id)
+					_ = s.Done(ctx, id)
+				}
+			})
+		})
+	}
+}
