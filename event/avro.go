@@ -79,15 +79,15 @@ func (e *Event) UnmarshalAvro(b []byte) error {
 				r.err = fault(name, avroClause+".1", "is no string")
 				return
 			}
-			version = version || name == "specversion"
-			if e.has(name) {
+			if e.has(name) || version && name == "specversion" {
 				r.err = fault(name, avroClause, "is there twice")
 				return
 			}
+			version = version || name == "specversion"
 			r.err = e.attribute(name, v.text)
 		default:
 			if r.err = checkName(name); r.err == nil {
-				r.err = e.extend(name, v)
+				e.extend(name, v)
 			}
 		}
 	})

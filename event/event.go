@@ -156,6 +156,8 @@ func (e *Event) Validate() error {
 		return fault("dataschema", "CloudEvents 1.0 §3.2.2", "%q is no URI", clip(e.DataSchema))
 	case !isMediaType(e.DataContentType):
 		return fault("datacontenttype", "CloudEvents 1.0 §3.2.1", "%q is no media type", clip(e.DataContentType))
+	case !e.Time.IsZero() && (e.Time.Year() < 0 || e.Time.Year() > 9999):
+		return fault("time", "CloudEvents 1.0 §3.2.4", "is in the year %d, which RFC 3339 cannot write", e.Time.Year())
 	}
 	for i, value := range [...]string{e.ID, e.Source, e.Type, e.Subject, e.DataSchema, e.DataContentType} {
 		if plainEnd(value, 0) == len(value) {
@@ -309,21 +311,52 @@ func IsJSON(contentType string) bool {
 // parseTime reads a timestamp (RFC 3339 §5.6). A leap second is the second
 // after it.
 func parseTime(s string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err == nil {
-		return t, nil
-	}
-	if i := strings.Index(s, ":60"); i > 0 {
-		if t, err := time.Parse(time.RFC3339Nano, s[:i]+":59"+s[i+3:]); err == nil {
-			return t.Add(time.Second), nil
+	if leap, ok := isTimestamp(s); ok {
+		text, second := s, time.Duration(0)
+		if leap {
+			text, second = s[:16]+":59"+s[19:], time.Second
 		}
-	}
-	if len(s) > 10 && (s[10] == 't' || s[len(s)-1] == 'z') {
-		if t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(s)); err == nil {
-			return t, nil
+		if text[10] != 'T' || text[len(text)-1] == 'z' {
+			text = strings.ToUpper(text)
+		}
+		if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			return t.Add(second), nil
 		}
 	}
 	return time.Time{}, fault("time", "CloudEvents 1.0 §3.2.4", "%q is no timestamp of RFC 3339", clip(s))
+}
+
+// isTimestamp looks at the form of a timestamp, since time.Parse takes a comma
+// for a point, hours of one digit, and zones that there are not.
+func isTimestamp(s string) (leap, ok bool) {
+	const form = "0000-00-00T00:00:00"
+	if len(s) < len(form)+1 {
+		return false, false
+	}
+	for i := range len(form) {
+		switch c := s[i]; {
+		case form[i] == '0' && (c < '0' || c > '9'), form[i] != '0' && c != form[i] && (i != 10 || c != 't'):
+			return false, false
+		}
+	}
+	rest := s[len(form):]
+	if rest[0] == '.' {
+		i := 1
+		for i < len(rest) && rest[i] >= '0' && rest[i] <= '9' {
+			i++
+		}
+		if i == 1 {
+			return false, false
+		}
+		rest = rest[i:]
+	}
+	leap = s[16:19] == ":60"
+	if rest == "Z" || rest == "z" {
+		return leap, true
+	}
+	ok = len(rest) == 6 && (rest[0] == '+' || rest[0] == '-') && rest[3] == ':' &&
+		(rest[1] >= '0' && rest[1] <= '1' || rest[1] == '2' && rest[2] <= '3') && rest[4] <= '5'
+	return leap, ok
 }
 
 func clip(s string) string {
@@ -365,24 +398,33 @@ func (e *Event) attribute(name, value string) error {
 		}
 		e.Time = t
 	default:
-		return e.extend(name, TextValue(value))
+		e.extend(name, TextValue(value))
 	}
 	return nil
 }
 
-// extend adds an extension, which may not be there yet.
-func (e *Event) extend(name string, v Value) error {
-	if _, twice := e.Extensions.Get(name); twice {
-		return fault(name, "CloudEvents 1.0 §3.3", "is there twice")
-	}
-	e.Extensions.Set(name, v)
-	return nil
+// extend adds an extension. Their order, and whether one is there twice, is for
+// complete: whatever sends thousands of them is not to cost thousands for each.
+func (e *Event) extend(name string, v Value) {
+	e.Extensions = append(e.Extensions, Extension{name, v})
 }
 
-// complete checks what has to be there after decoding.
+// complete checks what has to be there after decoding, and sorts.
 func (e *Event) complete(version bool) error {
 	if !version {
 		return fault("specversion", "CloudEvents 1.0 §3.1.3", "is required, and is not there")
+	}
+	x := e.Extensions
+	for i := 1; i < len(x); i++ {
+		if x[i-1].Name >= x[i].Name {
+			slices.SortStableFunc(x, func(a, b Extension) int { return strings.Compare(a.Name, b.Name) })
+			break
+		}
+	}
+	for i := 1; i < len(x); i++ {
+		if x[i-1].Name == x[i].Name {
+			return fault(clip(x[i].Name), "CloudEvents 1.0 §3.3", "is there twice")
+		}
 	}
 	return e.Validate()
 }

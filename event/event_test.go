@@ -3,8 +3,10 @@ package event_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/treaty-events/treaty/event"
 )
@@ -112,6 +114,54 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// TestNoTimes are texts that look like timestamps, and are none of RFC 3339.
+func TestNoTimes(t *testing.T) {
+	for _, text := range []string{
+		"2018-04-05T03:60:24Z", "2018-04-05T03:56:24+02:60", "2018-04-05T03:56:24,5Z", "2018-04-05T3:56:24Z", "2018-04-05 03:56:24Z", "2018-04-05T03:56:24",
+		"2018-04-05T03:56:61Z", "2018-04-05T03:56:24+24:00", "2018-02-30T03:56:24Z", "2018-04-05T03:56Z", "2018-04-05", "",
+	} {
+		if e, err := event.DecodeJSON([]byte(with(`"time":"` + text + `"`))); err == nil {
+			t.Errorf("%s became %v", text, e.Time)
+		}
+	}
+	e := sample()
+	e.Time = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
+	if b, err := e.AppendJSON(nil); err == nil {
+		t.Errorf("the year 10000 was written: %s", b)
+	}
+}
+
+// TestManyAttributes is what a hostile sender may send: a hundred thousand
+// attributes cost no more than their text, and one of them twice is found.
+func TestManyAttributes(t *testing.T) {
+	const many = 100_000
+	var text strings.Builder
+	text.WriteString(strings.TrimSuffix(whole, `,"data":{"a":1}}`))
+	m := least("ce_")
+	for i := many; i > 0; i-- { // in the order that costs most
+		fmt.Fprintf(&text, `,"x%06d":1`, i)
+		m.Headers = append(m.Headers, event.Header{Name: fmt.Sprintf("ce_x%06d", i), Value: event.TextValue("1")})
+	}
+	begin := time.Now()
+	e := parse(t, text.String()+"}")
+	got := decode(t, event.Kafka, m)
+	for _, e := range []*event.Event{e, got} {
+		if v, ok := e.Extensions.Get("x000777"); len(e.Extensions) != many || !ok || v.String() != "1" {
+			t.Errorf("%d extensions, x000777 is %q", len(e.Extensions), v)
+		}
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	for _, again := range []string{`,"x000777":null}`, `,"x100000":2}`} {
+		if _, err := event.DecodeJSON([]byte(text.String() + again)); err == nil || !strings.Contains(err.Error(), "is there twice") {
+			t.Errorf("%s: %v", again, err)
+		}
+	}
+	m.Headers = append(m.Headers, event.Header{Name: "ce_x000777", Value: event.TextValue("2")})
+	refused(t, event.Kafka, m, "is there twice")
+}
+
 // TestReused is a message and an event that serve several times: nothing of one
 // shows in another.
 func TestReused(t *testing.T) {
@@ -173,6 +223,9 @@ func FuzzBindings(f *testing.F) {
 				m.ContentType, m.Body = contentType, body
 				before := bytes.Clone(body)
 				e, _, err := b.Decode(&m)
+				if all, _, batchErr := b.DecodeBatch(&m); err == nil && (batchErr != nil || len(all) != 1 || all[0].ID != e.ID) {
+					t.Fatalf("%v: read alone, and not as a batch: %v %v", b, all, batchErr)
+				}
 				if !bytes.Equal(body, before) {
 					t.Fatalf("%v changed the bytes", b)
 				}

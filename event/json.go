@@ -144,6 +144,7 @@ func (e *Event) decode(text []byte, i int) (int, error) {
 	members := few[:0]
 	extensions, size := 0, 0 // how many, and bytes of what has to be kept
 	named := uint16(0)       // which of the specification's names were there
+	var seen map[string]bool // the names of extensions, where they are many
 	begin := i
 	if i = jsonscan.Space(text, i+1); i < len(text) && text[i] == '}' {
 		i++
@@ -178,10 +179,8 @@ func (e *Event) decode(text []byte, i int) (int, error) {
 			case extensionName:
 				extensions++
 				size += len(name) + end - from
-				for k := range members {
-					if o := &members[k]; o.name == extensionName && string(text[o.nameAt:o.nameEnd]) == string(name) {
-						return 0, fault(clip(string(name)), "RFC 8259 §4", "is there twice")
-					}
+				if twice(text, members, name, &seen, extensions) {
+					return 0, fault(clip(string(name)), "RFC 8259 §4", "is there twice")
 				}
 			default:
 				if named&(1<<m.name) != 0 {
@@ -211,6 +210,36 @@ func (e *Event) decode(text []byte, i int) (int, error) {
 		return 0, err
 	}
 	return i, nil
+}
+
+// manyExtensions is from how many on names are looked up rather than looked
+// through.
+const manyExtensions = 64
+
+// twice reports whether a name of an extension, which is the nth, was among the
+// members before.
+func twice(text []byte, members []member, name []byte, seen *map[string]bool, nth int) bool {
+	if nth < manyExtensions {
+		for k := range members {
+			if o := &members[k]; o.name == extensionName && string(text[o.nameAt:o.nameEnd]) == string(name) {
+				return true
+			}
+		}
+		return false
+	}
+	if *seen == nil {
+		*seen = map[string]bool{}
+		for k := range members {
+			if o := &members[k]; o.name == extensionName {
+				(*seen)[string(text[o.nameAt:o.nameEnd])] = true
+			}
+		}
+	}
+	if (*seen)[string(name)] {
+		return true
+	}
+	(*seen)[string(name)] = true
+	return false
 }
 
 // assign makes the attributes of members: one allocation for all strings.
@@ -292,7 +321,7 @@ func (e *Event) assign(text []byte, members []member, extensions, size int) erro
 			default:
 				return fault(clip(string(name)), jsonClause, "is a list or an object, which no attribute is")
 			}
-			e.Extensions.Set(keep(name, true), v)
+			e.extend(keep(name, true), v)
 		}
 	}
 	if err := e.complete(version); err != nil {

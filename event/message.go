@@ -317,9 +317,7 @@ func (b *Binding) binary(e *Event, m *Message, contentType string) error {
 			if err := checkName(name); err != nil {
 				return err
 			}
-			if err := e.extend(name, v); err != nil {
-				return err
-			}
+			e.extend(name, v)
 			continue
 		}
 		if seen&bit != 0 {
