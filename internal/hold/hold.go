@@ -358,3 +358,12 @@ func clip(s string) string {
 	}
 	return s
 }
+
+// JSON is the data of an event as JSON: those in Avro's binary encoding in its
+// JSON one.
+func (m *Message) JSON(e *event.Event) ([]byte, error) {
+	if m.payload != nil && m.Payload.Dialect == schema.Avro && e.Data != nil && !event.IsJSON(e.DataContentType) {
+		return m.payload.DecodeAvro(e.Data)
+	}
+	return e.Data, nil
+}

@@ -230,7 +230,7 @@ func Key(ch *contract.Channel, e *event.Event) (string, error) {
 		}
 		value = v
 	} else {
-		value = attribute(e, name)
+		value = Value(e, name)
 	}
 	if value == "" {
 		return "", fmt.Errorf("the event has no %s, which the channel %s orders its events by", strings.TrimPrefix(name, "/data/"), ch.Name)
@@ -238,7 +238,8 @@ func Key(ch *contract.Channel, e *event.Event) (string, error) {
 	return value, nil
 }
 
-func attribute(e *event.Event, name string) string {
+// Value is an attribute of an event, "" where it has none of the name.
+func Value(e *event.Event, name string) string {
 	switch name {
 	case "subject":
 		return e.Subject
@@ -259,7 +260,7 @@ func attribute(e *event.Event, name string) string {
 func at(e *event.Event, pointer string) (string, error) {
 	name, rest, _ := strings.Cut(pointer[1:], "/")
 	if name != "data" {
-		return attribute(e, name), nil
+		return Value(e, name), nil
 	}
 	n, found := syntax.Parse(diag.NewFile("data", string(e.Data)), syntax.JSON, syntax.Limits{})
 	if len(found) > 0 {

@@ -1,0 +1,697 @@
+package treaty
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/event"
+	"github.com/treaty-events/treaty/internal/hold"
+	"github.com/treaty-events/treaty/internal/topology"
+	"github.com/treaty-events/treaty/store"
+)
+
+// Consumer hands the events of a contract to handlers, as a member of a group.
+// Make one with NewConsumer, give it handlers, and Run it, once.
+type Consumer struct {
+	settings
+	broker   broker.Broker
+	contract *hold.Contract
+	group    string
+	handlers map[string]Handler
+	fallback Handler
+
+	inlets  []*inlet
+	lanes   *lanes
+	settler settler
+	beats   *beats // nil where nobody waits for signs of life
+	close   func() error
+	ctx     context.Context // of handlers: ends when draining has taken too long
+	ran     atomic.Bool
+	counts  [Returned + 1]atomic.Int64
+}
+
+// DefaultInFlight is how many events are handled at a time where neither the
+// contract nor an option says.
+const DefaultInFlight = 64
+
+// heldRoom is how many events wait behind those of their key, beside those that
+// are handled, until no more are taken from the broker.
+const heldRoom = 1024
+
+// NewConsumer makes a consumer that is a member of a group. It consumes the
+// channels of the operations that receive; where the contract has none, since it
+// is the producer's, those that carry the event types that have handlers.
+//
+// Without [Store] or [Inbox], what has been handled is remembered in a file:
+// GROUP.dedupe in the folder TREATY_STATE of the environment, else in the embedded
+// broker's, else in treaty below the user's folder for state (XDG_STATE_HOME). One
+// process at a time has it: the processes of a group that are several need a Store
+// that they share.
+func NewConsumer(c *contract.Contract, b broker.Broker, group string, options ...ConsumerOption) (*Consumer, error) {
+	if group == "" {
+		return nil, usage("making a consumer of %s: the group has no name; give it that of the service", c.Title)
+	}
+	k := &Consumer{settings: defaults(), broker: b, group: group, handlers: map[string]Handler{}}
+	for _, o := range options {
+		o.consumer(&k.settings)
+	}
+	var err error
+	if k.contract, err = hold.Of(c, hold.Reader); err != nil {
+		return nil, fmt.Errorf("making a consumer of %s: %w", c.Title, err)
+	}
+	for _, name := range k.channels {
+		if _, err := channelNamed(c, name); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+func channelNamed(c *contract.Contract, name string) (*contract.Channel, error) {
+	var names []string
+	for _, ch := range c.Channels {
+		if ch.Name == name {
+			return ch, nil
+		}
+		names = append(names, ch.Name)
+	}
+	return nil, usage("the contract has no channel %q; %s", name, near(name, names))
+}
+
+func near(name string, names []string) string {
+	if n, ok := diag.Nearest(name, names); ok {
+		return fmt.Sprintf("did you mean %q?", n)
+	}
+	return "it has " + strings.Join(sorted(names), ", ")
+}
+
+// Handle handles the events of a type. A type has one handler; the last counts.
+// It is not to be called once the consumer runs.
+func (c *Consumer) Handle(eventType string, h Handler) { c.handlers[eventType] = h }
+
+// HandleAll handles the events of all types of the contract that have no handler
+// of their own; without it they are skipped.
+func (c *Consumer) HandleAll(h Handler) { c.fallback = h }
+
+// Counts are how many deliveries had which result since Run began.
+func (c *Consumer) Counts() map[Result]int64 {
+	all := map[Result]int64{}
+	for r := Handled; r <= Returned; r++ {
+		all[r] = c.counts[r].Load()
+	}
+	return all
+}
+
+// inlet is a channel that is consumed, and how.
+type inlet struct {
+	*contract.Channel
+	operation *contract.Operation // nil where the contract does not receive
+	at        broker.Channel
+	dead      broker.Channel
+	onReceipt bool
+	ordered   bool
+	retry     retry
+	inFlight  int
+	dedupe    []string // attributes; nil is source and id
+	handlers  map[string]*route
+	from      *broker.Start // that a bootstrap found; nil
+	strict    bool          // types that the contract does not know are dead-lettered
+}
+
+// route is what is done with the events of a type on a channel.
+type route struct {
+	messages []*hold.Message
+	handle   Handler // nil skips them
+}
+
+// retry is how often and when a handler is called again.
+type retry struct {
+	attempts    int
+	fixed       bool
+	delay, most time.Duration
+}
+
+// Default retries, where the contract says nothing.
+const (
+	DefaultAttempts   = 5
+	DefaultRetryDelay = time.Second
+	DefaultRetryMost  = 5 * time.Minute
+)
+
+// after is the pause behind an attempt, from 1.
+func (r retry) after(attempt int) time.Duration {
+	d := r.delay
+	if !r.fixed {
+		for i := 1; i < attempt && d < r.most; i++ {
+			d *= 2
+		}
+	}
+	return min(d, r.most)
+}
+
+// arrange decides what is consumed and how, now that the handlers are known.
+func (c *Consumer) arrange() error {
+	action := contract.Receive
+	if c.peer {
+		action = contract.Send
+	}
+	doc := c.contract.Contract
+	operations := map[*contract.Channel]*contract.Operation{}
+	dead := map[*contract.Channel]bool{}
+	var channels []*contract.Channel
+	for _, op := range doc.Operations {
+		if d := op.Delivery; d != nil && d.DeadLetter != nil && d.DeadLetter.Channel != nil {
+			dead[d.DeadLetter.Channel] = true
+		}
+		if op.Action == action && op.Channel != nil && operations[op.Channel] == nil {
+			operations[op.Channel] = op
+			channels = append(channels, op.Channel)
+		}
+	}
+	if len(channels) == 0 {
+		for _, ch := range doc.Channels {
+			if ch.HasAddress && ch.Address != "" && !dead[ch] && (c.fallback != nil || slices.ContainsFunc(ch.Messages, func(m *contract.Message) bool { return c.handlers[m.Envelope.Type] != nil })) {
+				channels = append(channels, ch)
+			}
+		}
+	}
+	if len(c.channels) > 0 {
+		channels = channels[:0]
+		for _, name := range c.channels {
+			ch, err := channelNamed(doc, name)
+			if err != nil {
+				return err
+			}
+			channels = append(channels, ch)
+		}
+	}
+	c.inlets = nil
+	used := map[string]bool{}
+	for _, ch := range channels {
+		in, err := c.inlet(ch, operations[ch])
+		if err != nil {
+			return err
+		}
+		for kind, r := range in.handlers {
+			used[kind] = used[kind] || r.handle != nil
+		}
+		c.inlets = append(c.inlets, in)
+	}
+	for kind := range c.handlers {
+		if !used[kind] {
+			var types []string
+			for _, ch := range channels {
+				types = append(types, hold.Types(ch.Messages)...)
+			}
+			for _, t := range doc.EventTypes {
+				if len(channels) == 0 {
+					types = append(types, t.Type)
+				}
+			}
+			return usage("running %s: no channel that is consumed carries %q, which has a handler; %s", c.group, kind, near(kind, types))
+		}
+	}
+	if len(c.inlets) == 0 {
+		return usage("running %s: there is nothing to consume; give a handler for an event type of the contract", c.group)
+	}
+	return nil
+}
+
+func (c *Consumer) inlet(ch *contract.Channel, op *contract.Operation) (*inlet, error) {
+	at, err := topology.Channel(ch, c.params)
+	if err != nil {
+		return nil, fmt.Errorf("running %s: %w", c.group, err)
+	}
+	in := &inlet{Channel: ch, operation: op, at: at, dead: broker.Channel{Address: at.Address + ".dlq"}, strict: ch.Compatibility.DispatchStrict, handlers: map[string]*route{},
+		retry: retry{attempts: DefaultAttempts, delay: DefaultRetryDelay, most: DefaultRetryMost}, inFlight: DefaultInFlight}
+	var promise contract.OperationDelivery
+	if op != nil && op.Delivery != nil {
+		promise = *op.Delivery
+	}
+	in.onReceipt = promise.Ack == "on-receipt" || promise.Ack == "" && ch.Delivery != nil && ch.Delivery.Guarantee == "at-most-once"
+	if promise.MaxInFlight > 0 {
+		in.inFlight = promise.MaxInFlight
+	}
+	if c.settings.inFlight > 0 {
+		in.inFlight = min(in.inFlight, c.settings.inFlight)
+	}
+	if r := promise.Retry; r != nil {
+		if r.MaxAttempts > 0 {
+			in.retry.attempts = r.MaxAttempts
+		}
+		if r.Delay > 0 {
+			in.retry.delay = r.Delay
+		}
+		if r.MaxDelay > 0 {
+			in.retry.most = r.MaxDelay
+		}
+		in.retry.most = max(in.retry.most, in.retry.delay)
+		in.retry.fixed = r.Strategy == "fixed"
+	}
+	in.retry.attempts = max(in.retry.attempts, c.attempts)
+	if d := promise.DeadLetter; d != nil && d.Channel != nil {
+		if in.dead, err = topology.Channel(d.Channel, c.params); err != nil {
+			return nil, fmt.Errorf("running %s: the dead letter of %s: %w", c.group, ch.Name, err)
+		}
+	}
+	if d := ch.Delivery; d != nil {
+		in.ordered = d.Ordering != nil && d.Ordering.Scope != "none"
+		if d.Dedupe != nil {
+			in.dedupe = d.Dedupe.By
+		}
+		if d.Guarantee == "exactly-once-effect" && c.inbox == nil {
+			return nil, usage("running %s: %s promises exactly-once effects, which need an inbox in the handler's own transaction; give one with the option Inbox (store/sql has it)", c.group, ch.Name)
+		}
+	}
+	if slices.Equal(in.dedupe, []string{"source", "id"}) {
+		in.dedupe = nil
+	}
+	if in.ordered && c.broker.Features().Order == broker.Unordered {
+		return nil, fmt.Errorf("running %s: %s promises order, which this broker does not keep: %w", c.group, ch.Name, broker.ErrUnsupported)
+	}
+	for _, m := range ch.Messages {
+		kind := m.Envelope.Type
+		r := &route{messages: c.contract.Messages(ch, kind), handle: c.handlers[kind]}
+		if r.handle == nil {
+			r.handle = c.fallback
+		}
+		if r.handle != nil {
+			for _, m := range slices.Backward(c.middleware) {
+				r.handle = m(r.handle)
+			}
+		}
+		for _, m := range r.messages {
+			if m.Unchecked != "" && r.handle != nil {
+				c.log.Warn("events are not held to their schema", "type", kind, "why", m.Unchecked)
+			}
+		}
+		in.handlers[kind] = r
+	}
+	return in, nil
+}
+
+// begin is where a group begins that is new.
+func (c *Consumer) begin(in *inlet) broker.Start {
+	if c.settings.start != nil {
+		return *c.settings.start
+	}
+	if in.from != nil {
+		return *in.from
+	}
+	if !c.broker.Features().Replay || in.operation != nil && in.operation.Delivery != nil && in.operation.Delivery.Start == "latest" {
+		return broker.Start{From: broker.Latest}
+	}
+	return broker.Start{}
+}
+
+// Run consumes until ctx ends, and then lets the handlers that run finish, see
+// [Drain], acknowledges what they did, gives back the rest, and returns nil. It
+// returns an error where it could not begin, or a subscription broke for good.
+func (c *Consumer) Run(ctx context.Context) (err error) {
+	if c.ran.Swap(true) {
+		return usage("running %s: it has run; make another consumer", c.group)
+	}
+	if err := c.arrange(); err != nil {
+		return err
+	}
+	finish, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, finish()) }()
+	if err := c.bootstrap(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	subscriptions := make([]broker.Subscription, 0, len(c.inlets))
+	defer func() { err = errors.Join(err, c.end(subscriptions)) }()
+	broke := make(chan error, len(c.inlets))
+	for _, in := range c.inlets {
+		s, err := c.subscribe(ctx, in, c.group, c.begin(in), false)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		subscriptions = append(subscriptions, s)
+		go func() {
+			<-s.Done()
+			broke <- s.Err()
+		}()
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-broke:
+		return err
+	}
+}
+
+// open makes what all subscriptions share. What it returns frees it.
+func (c *Consumer) open(ctx context.Context) (func() error, error) {
+	c.close = func() error { return nil }
+	if c.store == nil && c.inbox == nil {
+		if err := c.openStore(); err != nil {
+			return nil, err
+		}
+	}
+	workers := 0
+	for _, in := range c.inlets {
+		workers += in.inFlight
+		for _, at := range []broker.Channel{in.at, in.dead} {
+			if err := c.prepare(c.broker, at); err != nil {
+				return nil, errors.Join(err, c.close())
+			}
+		}
+	}
+	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	c.ctx = handling
+	c.lanes = newLanes(workers, c.process, c.giveBack)
+	c.settler.consumer = c
+	if r, ok := c.store.(store.Renewer); ok || c.broker.Features().AckWait {
+		c.beats = newBeats(c, r)
+	}
+	return func() error {
+		cancel()
+		c.beats.stop()
+		return c.close()
+	}, nil
+}
+
+// ackWait is how long a delivery may be silent until the broker takes it for
+// lost.
+const ackWait = 30 * time.Second
+
+// subscribe begins to take the deliveries of a channel: as a member of the
+// group, or beside it.
+func (c *Consumer) subscribe(ctx context.Context, in *inlet, group string, start broker.Start, replayed bool) (broker.Subscription, error) {
+	o := broker.Options{Group: group, Start: start, MaxInFlight: in.inFlight + heldRoom}
+	if c.broker.Features().AckWait {
+		o.AckWait = ackWait
+	}
+	return c.broker.Subscribe(ctx, in.at, o, func(d broker.Delivery) { c.take(in, d, replayed) })
+}
+
+// end stops the subscriptions: handlers that run may finish, the rest is given
+// back.
+func (c *Consumer) end(subscriptions []broker.Subscription) error {
+	ctx, cancel := context.WithTimeout(context.Background(), c.drain)
+	defer cancel()
+	var all sync.WaitGroup
+	errs := make([]error, len(subscriptions))
+	for i, s := range subscriptions {
+		all.Go(func() { errs[i] = s.Stop(ctx) }) // takes no more, and waits for what is settled below
+	}
+	stopped := make(chan struct{})
+	go func() {
+		c.lanes.stop()
+		c.settler.wait()
+		close(stopped)
+	}()
+	all.Wait()
+	select {
+	case <-stopped:
+		return errors.Join(errs...)
+	case <-ctx.Done():
+		return fmt.Errorf("ending %s: handlers have run on for %s (option Drain); their events come again", c.group, c.drain)
+	}
+}
+
+// task is a delivery on its way through the consumer.
+type task struct {
+	Delivered
+	delivery broker.Delivery
+	inlet    *inlet
+	route    *route
+	message  *hold.Message
+	event    event.Event
+	id       store.Identity
+	keyed    bool
+	replayed bool // read beside the group, which remembers nothing of it
+	checked  bool
+	claimed  atomic.Bool
+	fault    *fault // why it goes to the dead letter
+	tries    int    // by this process, beside those that the broker counts
+	stumbles int    // over the store or the dead letter
+	result   Result // once it is to be acknowledged
+	took     time.Duration
+
+	next         *task
+	before, then *task // in beats
+}
+
+// fault is why an event goes to the dead letter.
+type fault struct {
+	reason Reason
+	err    error
+}
+
+// take takes a delivery from the broker: it is read, so that its lane is known,
+// and left to a worker.
+func (c *Consumer) take(in *inlet, d broker.Delivery, replayed bool) {
+	t := &task{delivery: d, inlet: in, replayed: replayed}
+	t.Delivered = Delivered{Channel: in.Name, Address: in.at.Address, Group: c.group, Replayed: replayed, task: t}
+	if c.beats != nil {
+		c.beats.add(t)
+	}
+	mode, err := c.broker.Binding().DecodeInto(&t.event, d.Message())
+	if err != nil {
+		t.fault = &fault{Malformed, err}
+		c.lanes.add(t)
+		return
+	}
+	t.Event = &t.event
+	if len(t.event.Extensions) > 0 && !replayed {
+		_, t.Replayed = t.event.Extensions.Get(extReplayed)
+	}
+	t.route = in.handlers[t.event.Type]
+	switch {
+	case t.route == nil && in.strict:
+		t.fault = &fault{UnknownType, fmt.Errorf("the contract does not know events of type %q on %s, and dispatch is strict", t.event.Type, in.Name)}
+	case t.route == nil || t.route.handle == nil || c.foreign(&t.event):
+		c.acknowledge(t, Skipped)
+		return
+	}
+	if t.fault == nil && !slices.ContainsFunc(t.route.messages, func(m *hold.Message) bool { return topology.WrongMode(m.Message, mode) == "" }) {
+		t.fault = &fault{WrongMode, errors.New(topology.WrongMode(t.route.messages[0].Message, mode))}
+	}
+	if in.ordered {
+		key, err := topology.Key(in.Channel, &t.event)
+		if err != nil && t.fault == nil {
+			t.fault = &fault{Invalid, err}
+		}
+		t.Key, t.keyed = key, err == nil
+	}
+	c.lanes.add(t)
+}
+
+// process does what comes next with a task, and says how long it then has to
+// wait to be processed again; done where it is settled, or will be.
+func (c *Consumer) process(t *task) time.Duration {
+	if !t.checked && t.fault == nil {
+		c.check(t)
+	}
+	if t.fault != nil {
+		return c.bury(t)
+	}
+	if d := t.message.Delivery; d != nil && d.Expires > 0 && !t.event.Time.IsZero() && c.now().After(t.event.Time.Add(d.Expires)) {
+		c.acknowledge(t, Expired)
+		return done
+	}
+	if t.inlet.onReceipt && t.tries == 0 {
+		if err := t.delivery.Ack(); err != nil {
+			c.log.Debug("acknowledging", "channel", t.inlet.Name, "err", err)
+		}
+	}
+	var err error
+	begin := c.now()
+	switch {
+	case t.replayed:
+		err = c.handle(c.ctx, t)
+	case c.inbox != nil:
+		var state store.State
+		handled := false
+		state, err = c.inbox.Once(c.ctx, t.id, func(ctx context.Context) error {
+			handled = true
+			return c.handle(ctx, t)
+		})
+		switch {
+		case err != nil && !handled:
+			return c.stumble(t, "the inbox", err)
+		case state != store.Claimed:
+			return c.known(t, state)
+		}
+	default:
+		if !t.claimed.Load() {
+			state, err := c.store.Claim(c.ctx, t.id)
+			switch {
+			case err != nil:
+				return c.stumble(t, "the store of handled events", err)
+			case state != store.Claimed:
+				return c.known(t, state)
+			}
+			t.claimed.Store(true)
+			t.stumbles = 0
+		}
+		err = c.handle(c.ctx, t)
+	}
+	t.took = c.now().Sub(begin)
+	if err == nil {
+		t.result = Handled
+		c.settler.add(t)
+		return done
+	}
+	return c.failed(t, err)
+}
+
+// check holds the event of a task to its contract, and finds its identity.
+func (c *Consumer) check(t *task) {
+	t.checked = true
+	for _, m := range t.route.messages {
+		if m.Valid(&t.event) {
+			t.message = m
+			t.id = c.identity(t)
+			return
+		}
+	}
+	t.fault = &fault{Invalid, &InvalidError{t.event.Type, t.event.ID, t.inlet.Name, c.contract.Check(t.inlet.Channel, &t.event)}}
+}
+
+func (c *Consumer) identity(t *task) store.Identity {
+	e := &t.event
+	id := store.Identity{Group: c.group}
+	if t.inlet.dedupe == nil {
+		id.Key = e.Source + "\t" + e.ID
+	} else {
+		values := make([]string, len(t.inlet.dedupe))
+		for i, name := range t.inlet.dedupe {
+			values[i] = topology.Value(e, name)
+		}
+		id.Key = strings.Join(values, "\t")
+	}
+	id.Digest = digest(e.Type, e.Subject, e.Data)
+	return id
+}
+
+// digest tells events apart that claim to be one.
+func digest(kind, subject string, data []byte) (d store.Digest) {
+	var space [1024]byte
+	b := append(append(append(append(append(space[:0], kind...), 0), subject...), 0), data...)
+	sum := sha256.Sum256(b)
+	copy(d[:], sum[:])
+	return d
+}
+
+// known is what is done with an event whose identity is taken.
+func (c *Consumer) known(t *task, state store.State) time.Duration {
+	switch state {
+	case store.Done:
+		c.acknowledge(t, Duplicate)
+		return done
+	case store.Collision:
+		t.fault = &fault{Collided, fmt.Errorf("another event with this identity has been handled: %s; its content is not this one's", strings.ReplaceAll(t.id.Key, "\t", " "))}
+		return c.bury(t)
+	}
+	return busyWait
+}
+
+// busyWait is how long an event waits whose duplicate is being handled.
+const busyWait = 20 * time.Millisecond
+
+// handle calls the handler.
+func (c *Consumer) handle(ctx context.Context, t *task) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the handler of %s panicked: %v", t.event.Type, r)
+			c.log.Error("a handler panicked", "group", c.group, "type", t.event.Type, "id", t.event.ID, "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	return t.route.handle(ctx, &t.Delivered)
+}
+
+// failed is what is done when a handler returned an error.
+func (c *Consumer) failed(t *task, err error) time.Duration {
+	attempt := t.Attempt()
+	if t.claimed.Load() {
+		if err := c.store.Release(c.ctx, t.id); err != nil {
+			c.log.Warn("releasing a claim", "group", c.group, "err", err)
+		} else {
+			t.claimed.Store(false)
+		}
+	}
+	var rejected *rejection
+	switch {
+	case errors.As(err, &rejected):
+		t.fault = &fault{Rejected, err}
+		return c.bury(t)
+	case attempt >= t.inlet.retry.attempts:
+		t.fault = &fault{Exhausted, err}
+		return c.bury(t)
+	}
+	wait := t.inlet.retry.after(attempt)
+	c.outcome(t, Retried, "", err)
+	if !t.keyed && !t.replayed && !t.inlet.onReceipt {
+		// Nothing waits for it here: the broker brings it again.
+		c.beats.remove(t)
+		if err := t.delivery.NakWithDelay(wait); err != nil {
+			c.log.Warn("giving an event back", "group", c.group, "err", err)
+		}
+		return done
+	}
+	t.tries++
+	return wait
+}
+
+// stumble is what is done when a store or the dead letter fails: the event waits,
+// and whatever is behind it of its key, but it is not counted as an attempt.
+func (c *Consumer) stumble(t *task, over string, err error) time.Duration {
+	t.stumbles++
+	c.log.Log(c.ctx, slog.LevelError, over+" fails; the event waits", "group", c.group, "channel", t.inlet.Name, "type", t.event.Type, "id", t.event.ID, "times", t.stumbles, "err", err)
+	return broker.Backoff(t.stumbles - 1)
+}
+
+// acknowledge settles what needs no remembering.
+func (c *Consumer) acknowledge(t *task, r Result) {
+	t.result = r
+	c.settler.ack(t)
+}
+
+// giveBack settles a task that will not run: it comes again.
+func (c *Consumer) giveBack(t *task) {
+	if t.claimed.Load() {
+		if err := c.store.Release(context.WithoutCancel(c.ctx), t.id); err != nil {
+			c.log.Warn("releasing a claim", "group", c.group, "err", err)
+		}
+	}
+	c.beats.remove(t)
+	if err := t.delivery.Nak(); err != nil {
+		c.log.Debug("giving an event back", "group", c.group, "err", err)
+	}
+	c.outcome(t, Returned, "", nil)
+}
+
+func (c *Consumer) outcome(t *task, r Result, reason Reason, err error) {
+	c.counts[r].Add(1)
+	if len(c.outcomes) == 0 {
+		return
+	}
+	o := Outcome{Delivered: &t.Delivered, Result: r, Reason: reason, Err: err, Took: t.took}
+	for _, h := range c.outcomes {
+		h.Outcome(c.ctx, o)
+	}
+}

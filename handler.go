@@ -1,0 +1,105 @@
+package treaty
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Delivered is an event that came, and how. It may be kept after the handler has
+// returned; its data may not be changed.
+type Delivered struct {
+	*Event          // nil where what came was none
+	Channel  string // the contract's name of it
+	Address  string // on the broker
+	Group    string // that consumes it
+	Key      string // that orders it, "" for none
+	Replayed bool   // it is from the past: of a replay, a snapshot or a backfill
+
+	task *task
+}
+
+// Attempt counts how often the event has been handed to a handler, this time
+// included, as far as the broker counts.
+func (d *Delivered) Attempt() int { return max(d.task.delivery.Attempt(), 1) + d.task.tries }
+
+// Position is where the event stands on its channel, "" where the broker has no
+// positions.
+func (d *Delivered) Position() string { return d.task.delivery.Position() }
+
+// Stored is when the broker stored the event; zero where it does not say.
+func (d *Delivered) Stored() time.Time { return d.task.delivery.Time() }
+
+// JSON is the data as JSON, whatever their encoding: those in Avro's binary one
+// are in its JSON one.
+func (d *Delivered) JSON() ([]byte, error) { return d.task.message.JSON(d.Event) }
+
+// Handler handles an event. Its error has the event tried again, as the contract
+// says, and at last dead-lettered; [Reject] does so at once.
+type Handler func(ctx context.Context, d *Delivered) error
+
+// On handles the events of a type, their data decoded from JSON into T. Data that
+// T cannot hold are rejected, see [Reject]. A T of json.RawMessage is the text as
+// it came.
+func On[T any](c *Consumer, eventType string, handle func(ctx context.Context, d *Delivered, data T) error) {
+	c.Handle(eventType, func(ctx context.Context, d *Delivered) error {
+		var data T
+		text, err := d.JSON()
+		if err != nil {
+			return Reject(err)
+		}
+		switch to := any(&data).(type) {
+		case *json.RawMessage:
+			*to = text
+		default:
+			if len(text) > 0 {
+				if err := json.Unmarshal(text, &data); err != nil {
+					return Reject(fmt.Errorf("the data of %s do not fit %T: %w", d.Type, data, err))
+				}
+			}
+		}
+		return handle(ctx, d, data)
+	})
+}
+
+// Result is what became of a delivery.
+type Result uint8
+
+// The results.
+const (
+	Handled      Result = iota + 1 // the handler returned nil, and it is acknowledged
+	Duplicate                      // it had been handled before, and is acknowledged
+	Skipped                        // nobody handles its type, and it is acknowledged
+	Expired                        // it is not worth delivering any more, and is acknowledged
+	Retried                        // the handler failed, and the event is tried again
+	DeadLettered                   // it is in the dead letter, and settled for good
+	Returned                       // the consumer ends, and gives it back unhandled
+)
+
+func (r Result) String() string {
+	return [...]string{"", "handled", "duplicate", "skipped", "expired", "retried", "dead-lettered", "returned"}[r]
+}
+
+// Outcome is what became of a delivery, for an OutcomeHook.
+type Outcome struct {
+	Delivered *Delivered // Event is nil where none could be read
+	Result    Result
+	Reason    Reason        // of what was dead-lettered
+	Err       error         // what was wrong; nil where nothing was
+	Took      time.Duration // of the handler, zero where it was not called
+}
+
+// Reason is why an event was dead-lettered.
+type Reason string
+
+// The reasons, as they stand in the dead letter's extension dlqreason.
+const (
+	Malformed   Reason = "malformed"    // no CloudEvent
+	WrongMode   Reason = "wrong-mode"   // in another mode than the contract's
+	Invalid     Reason = "invalid"      // it breaks the contract
+	UnknownType Reason = "unknown-type" // the contract does not know the type, and dispatch is strict
+	Collided    Reason = "collision"    // another event with its identity was handled
+	Exhausted   Reason = "attempts"     // its handler failed as often as the contract has it tried
+	Rejected    Reason = "rejected"     // its handler said that no other attempt would help
+)

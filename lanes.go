@@ -1,0 +1,191 @@
+package treaty
+
+import (
+	"sync"
+	"time"
+)
+
+// lanes runs tasks: those of one key one at a time and in order, those of
+// different keys side by side, no more than max at a time. A task that has to wait
+// holds back its own lane alone. Workers are there only while there is work.
+type lanes struct {
+	run     func(*task) time.Duration // how long the task has to wait to run again; negative: never
+	abandon func(*task)               // gives back what will not run any more
+	max     int                       // workers at a time
+
+	mu       sync.Mutex
+	byKey    map[string]*lane
+	ready    *lane // those to be run, in their order
+	last     *lane
+	workers  int
+	waiting  map[*lane]*time.Timer // held back
+	draining bool
+	idle     chan struct{} // closed when it is draining and no worker is left
+	spare    *lane         // lanes to be used again
+}
+
+// lane is the tasks of one key. The first is the one that runs, or waits.
+type lane struct {
+	key         string
+	keyed       bool
+	first, last *task
+	running     bool
+	next        *lane // in ready, or in spare
+}
+
+// done is what run returns for a task that has not to run again.
+const done = time.Duration(-1)
+
+func newLanes(max int, run func(*task) time.Duration, abandon func(*task)) *lanes {
+	return &lanes{run: run, abandon: abandon, max: max, byKey: map[string]*lane{}, waiting: map[*lane]*time.Timer{}, idle: make(chan struct{})}
+}
+
+// add adds a task behind those of its key; one that is not keyed has a lane of
+// its own.
+func (l *lanes) add(t *task) {
+	l.mu.Lock()
+	if l.draining {
+		l.mu.Unlock()
+		l.abandon(t)
+		return
+	}
+	if t.keyed {
+		if one := l.byKey[t.Key]; one != nil {
+			one.last.next = t
+			one.last = t
+			l.mu.Unlock()
+			return
+		}
+	}
+	one := l.spare
+	if one != nil {
+		l.spare = one.next
+		one.next = nil
+	} else {
+		one = &lane{}
+	}
+	one.key, one.keyed, one.first, one.last = t.Key, t.keyed, t, t
+	if t.keyed {
+		l.byKey[t.Key] = one
+	}
+	l.push(one)
+	l.mu.Unlock()
+}
+
+// push makes a lane ready, and sees that somebody runs it. It is called locked.
+func (l *lanes) push(one *lane) {
+	if l.last != nil {
+		l.last.next = one
+	} else {
+		l.ready = one
+	}
+	l.last = one
+	if l.workers < l.max {
+		l.workers++
+		go l.work()
+	}
+}
+
+// work runs tasks until none is ready.
+func (l *lanes) work() {
+	l.mu.Lock()
+	for !l.draining && l.ready != nil {
+		one := l.ready
+		if l.ready = one.next; l.ready == nil {
+			l.last = nil
+		}
+		one.next = nil
+		one.running = true
+		t := one.first
+		l.mu.Unlock()
+		wait := l.run(t)
+		l.mu.Lock()
+		one.running = false
+		switch {
+		case wait < 0:
+			if one.first = t.next; one.first != nil {
+				t.next = nil
+				l.again(one)
+				continue
+			}
+			one.last = nil
+			if one.keyed {
+				delete(l.byKey, one.key)
+			}
+			one.key = ""
+			one.next, l.spare = l.spare, one
+		case l.draining:
+			l.mu.Unlock()
+			l.abandon(t)
+			l.mu.Lock()
+		default:
+			l.waiting[one] = time.AfterFunc(wait, func() { l.over(one) })
+		}
+	}
+	if l.workers--; l.workers == 0 && l.draining {
+		close(l.idle)
+	}
+	l.mu.Unlock()
+}
+
+// again puts a lane behind the others, for the worker that has run its first
+// task. It is called locked.
+func (l *lanes) again(one *lane) {
+	if l.last != nil {
+		l.last.next = one
+	} else {
+		l.ready = one
+	}
+	l.last = one
+}
+
+// over ends the waiting of a lane.
+func (l *lanes) over(one *lane) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waiting[one] == nil {
+		return // given up meanwhile
+	}
+	delete(l.waiting, one)
+	l.push(one)
+}
+
+// stop lets no further task begin, abandons those that have not, and returns
+// when the last one that runs has ended.
+func (l *lanes) stop() {
+	l.mu.Lock()
+	if !l.draining {
+		l.draining = true
+		if l.workers == 0 {
+			close(l.idle)
+		}
+	}
+	var left []*task
+	take := func(one *lane) {
+		from := &one.first
+		if one.running {
+			from = &one.first.next // the first ends by itself
+		}
+		for t := *from; t != nil; t = t.next {
+			left = append(left, t)
+		}
+		*from = nil
+	}
+	for one, timer := range l.waiting {
+		timer.Stop()
+		take(one)
+	}
+	for one := l.ready; one != nil; one = one.next {
+		take(one)
+	}
+	for _, one := range l.byKey {
+		take(one)
+	}
+	clear(l.waiting)
+	l.ready, l.last = nil, nil
+	l.mu.Unlock()
+	for _, t := range left {
+		l.abandon(t)
+	}
+	<-l.idle
+}

@@ -1,0 +1,382 @@
+package treaty
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/event"
+	"github.com/treaty-events/treaty/internal/hold"
+	"github.com/treaty-events/treaty/internal/topology"
+)
+
+// Producer sends the events that its contract lets it send. It is safe for
+// concurrent use.
+type Producer struct {
+	settings
+	broker   broker.Broker
+	contract *hold.Contract
+	routes   map[string][]*outlet // by event type
+	calls    sync.Pool            // of *call
+}
+
+// outlet is a channel that carries an event type.
+type outlet struct {
+	*contract.Channel
+	at       broker.Channel
+	messages []*hold.Message
+}
+
+// NewProducer makes a producer of the events that the contract's operations send;
+// where it has no operation at all, of those that its channels carry. Nothing is
+// sent yet; with [Declare] the channels are made where they are missing.
+func NewProducer(c *contract.Contract, b broker.Broker, options ...ProducerOption) (*Producer, error) {
+	p := &Producer{settings: defaults(), broker: b, routes: map[string][]*outlet{}}
+	for _, o := range options {
+		o.producer(&p.settings)
+	}
+	var err error
+	if p.contract, err = hold.Of(c, hold.Writer); err != nil {
+		return nil, fmt.Errorf("making a producer of %s: %w", c.Title, err)
+	}
+	outlets := map[*contract.Channel]*outlet{}
+	for _, m := range p.sent(c) {
+		o := outlets[m.Channel]
+		if o == nil {
+			if o, err = p.outlet(m.Channel); err != nil {
+				return nil, fmt.Errorf("making a producer of %s: %w", c.Title, err)
+			}
+			outlets[m.Channel] = o
+		}
+		kind := m.Envelope.Type
+		if last := p.routes[kind]; len(last) == 0 || last[len(last)-1] != o {
+			p.routes[kind] = append(last, o)
+		}
+	}
+	if len(p.routes) == 0 {
+		return nil, usage("making a producer: the contract %q sends nothing; it is that of a consumer, or an operation with action: send is missing (AsPeer sends what it receives)", c.Title)
+	}
+	for _, o := range outlets {
+		if err := p.prepare(b, o.at); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// sent is the messages that may be sent.
+func (p *Producer) sent(c *contract.Contract) []*contract.Message {
+	action := contract.Send
+	if p.peer {
+		action = contract.Receive
+	}
+	var all []*contract.Message
+	for _, op := range c.Operations {
+		if op.Action == action && op.Channel != nil {
+			all = append(all, op.Messages...)
+		}
+		if r := op.Reply; r != nil && op.Action != action && r.Channel != nil {
+			all = append(all, r.Messages...)
+		}
+	}
+	if len(c.Operations) == 0 {
+		for _, ch := range c.Channels {
+			all = append(all, ch.Messages...)
+		}
+	}
+	return all
+}
+
+func (p *Producer) outlet(ch *contract.Channel) (*outlet, error) {
+	at, err := topology.Channel(ch, p.params)
+	if err != nil {
+		return nil, err
+	}
+	return &outlet{Channel: ch, at: at}, nil
+}
+
+// New makes an event of data: id, source, time and whatever attribute the
+// contract has a constant for are filled in. Data are []byte and
+// json.RawMessage, taken as they are, or anything that encoding/json writes; nil
+// is none. Nothing is checked yet: extensions may be added.
+func (p *Producer) New(kind, subject string, data any) (*Event, error) {
+	e := &Event{Type: kind, Subject: subject, Source: p.source, Time: p.now().UTC()}
+	id, err := ulid.New(ulid.Timestamp(e.Time), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("making an id for %s: %w", kind, err)
+	}
+	e.ID = id.String()
+	var m *contract.Message
+	if outlets := p.routes[kind]; len(outlets) > 0 {
+		m = p.contract.Messages(outlets[0].Channel, kind)[0].Message
+		if e.Source == "" {
+			e.Source = m.Envelope.Source
+		}
+		for _, a := range m.Envelope.Attributes {
+			if a.Const == "" {
+				continue
+			}
+			switch a.Name {
+			case "source":
+				if e.Source == "" {
+					e.Source = a.Const
+				}
+			case "datacontenttype":
+				e.DataContentType = a.Const
+			case "dataschema":
+				e.DataSchema = a.Const
+			case "subject":
+				if e.Subject == "" {
+					e.Subject = a.Const
+				}
+			case "specversion", "id", "type", "time", "data":
+			default:
+				if a.Name == a.Spelling || m.Envelope.Mode == contract.Binary {
+					e.Extensions.Set(a.Name, event.TextValue(a.Const))
+				}
+			}
+		}
+	}
+	switch d := data.(type) {
+	case nil:
+		return e, nil
+	case []byte:
+		e.Data = d
+	case json.RawMessage:
+		e.Data = d
+	default:
+		if e.Data, err = json.Marshal(d); err != nil {
+			return nil, fmt.Errorf("writing the data of %s: %w", kind, err)
+		}
+	}
+	if e.DataContentType == "" {
+		e.DataContentType = "application/json"
+		if m != nil && m.Envelope.Mode == contract.Binary && m.ContentType != "" {
+			e.DataContentType = m.ContentType
+		}
+	}
+	return e, nil
+}
+
+// Publish makes an event of data, see [Producer.New], and publishes it, see
+// [Producer.PublishEvents]. It returns the event that was sent.
+func (p *Producer) Publish(ctx context.Context, kind, subject string, data any) (*Event, error) {
+	e, err := p.New(kind, subject, data)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.PublishEvents(ctx, e); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// call is what one call of PublishEvents needs, used again.
+type call struct {
+	messages []broker.Message
+	outlets  []*outlet
+}
+
+// PublishEvents publishes whole events as they are. All are held to the contract
+// first: where one breaks it, the error is an *[InvalidError] (joined, for
+// several) and nothing is sent. It returns when the broker has acknowledged all of
+// them as safely as the contract's durability asks. Otherwise the error has a
+// *[broker.PublishError], which says by index which were not acknowledged; an
+// event that is sent again with its id is a duplicate at most. Events of one key
+// arrive in the order in which they are given.
+func (p *Producer) PublishEvents(ctx context.Context, events ...*Event) error {
+	begin := p.now()
+	var last context.Context
+	for _, e := range events {
+		last = ctx
+		for _, h := range p.preparing {
+			last = h.BeforePublish(last, e)
+		}
+	}
+	if len(events) == 1 && last != nil {
+		ctx = last
+	}
+	c, _ := p.calls.Get().(*call)
+	if c == nil {
+		c = &call{}
+	}
+	err := p.encode(c, events)
+	if err == nil {
+		if err = p.send(ctx, c, len(events)); err == nil {
+			p.calls.Put(c) // what the broker may still have in hand is not used again
+		}
+	}
+	if len(p.publishing) > 0 {
+		took := p.now().Sub(begin)
+		var failed *broker.PublishError
+		errors.As(err, &failed)
+		for i, e := range events {
+			one := err
+			if failed != nil {
+				one = nil
+				for _, f := range failed.Failed {
+					if f.Index == i {
+						one = f.Err
+					}
+				}
+			}
+			for _, h := range p.publishing {
+				h.Published(ctx, e, took, one)
+			}
+		}
+	}
+	return err
+}
+
+// encode holds events to the contract and makes their messages.
+func (p *Producer) encode(c *call, events []*Event) error {
+	if n := len(events); cap(c.messages) < n {
+		c.messages = append(c.messages[:cap(c.messages)], make([]broker.Message, n-cap(c.messages))...)
+		c.outlets = make([]*outlet, n)
+	}
+	c.messages, c.outlets = c.messages[:len(events)], c.outlets[:len(events)]
+	var wrong []error
+	for i, e := range events {
+		o, m, err := p.route(e)
+		if err == nil {
+			to := &c.messages[i]
+			err = topology.Encode(p.broker.Binding(), &to.Message, e, m.Message)
+			if err != nil {
+				err = &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
+			} else if to.Key, err = topology.Key(o.Channel, e); err != nil {
+				err = &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
+			}
+			to.Identity, to.Expires = e.Source+" "+e.ID, 0
+			if d := m.Delivery; d != nil {
+				to.Expires = d.Expires
+			}
+			c.outlets[i] = o
+		}
+		if err != nil {
+			wrong = append(wrong, err)
+		}
+	}
+	if len(wrong) == 1 {
+		return wrong[0]
+	}
+	return errors.Join(wrong...)
+}
+
+// route finds the channel and the message of an event, and holds the event to
+// it.
+func (p *Producer) route(e *Event) (*outlet, *hold.Message, error) {
+	outlets := p.routes[e.Type]
+	if len(outlets) == 0 {
+		return nil, nil, &InvalidError{e.Type, e.ID, "", []Problem{p.unknown(e.Type)}}
+	}
+	var o *outlet
+	for _, one := range outlets {
+		if p.channel == "" || one.Name == p.channel {
+			if o != nil {
+				return nil, nil, usage("publishing %s: the contract sends it on %s and %s; name one with the option OnChannel", e.Type, o.Name, one.Name)
+			}
+			o = one
+		}
+	}
+	if o == nil {
+		return nil, nil, usage("publishing %s: the contract does not send it on %s", e.Type, p.channel)
+	}
+	if d := o.Delivery; d != nil && d.MaxBytes > 0 && len(e.Data) > d.MaxBytes {
+		return nil, nil, &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleData, Pointer: "/data", Message: fmt.Sprintf("it has %d bytes, and the channel takes %d", len(e.Data), d.MaxBytes)}}}
+	}
+	messages := p.contract.Messages(o.Channel, e.Type)
+	for _, m := range messages {
+		if m.Valid(e) {
+			return o, m, nil
+		}
+	}
+	return nil, nil, &InvalidError{e.Type, e.ID, o.Name, p.contract.Check(o.Channel, e)}
+}
+
+func (p *Producer) unknown(kind string) Problem {
+	var types []string
+	for t := range p.routes {
+		types = append(types, t)
+	}
+	hint := "it sends " + strings.Join(sorted(types), ", ")
+	if near, ok := diag.Nearest(kind, types); ok {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return Problem{Rule: hold.RuleType, Pointer: "/type", Message: fmt.Sprintf("the contract sends no event of type %q; %s", kind, hint)}
+}
+
+// send sends messages, each run of one channel in one go.
+func (p *Producer) send(ctx context.Context, c *call, n int) error {
+	var failures broker.Failures
+	for from := 0; from < n; {
+		to := from + 1
+		for to < n && c.outlets[to] == c.outlets[from] {
+			to++
+		}
+		err := p.broker.Publish(ctx, c.outlets[from].at, c.messages[from:to]...)
+		var failed *broker.PublishError
+		switch {
+		case err == nil:
+		case errors.As(err, &failed):
+			for _, f := range failed.Failed {
+				failures.Add(from+f.Index, f.Err)
+			}
+		default:
+			for i := from; i < to; i++ {
+				failures.Add(i, err)
+			}
+		}
+		from = to
+	}
+	return failures.Err(n)
+}
+
+// Check holds an event to the contract without sending it: nil, or what
+// PublishEvents would return before it sends.
+func (p *Producer) Check(e *Event) error {
+	o, m, err := p.route(e)
+	if err != nil {
+		return err
+	}
+	var scratch event.Message
+	if err := topology.Encode(p.broker.Binding(), &scratch, e, m.Message); err != nil {
+		return &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
+	}
+	if _, err := topology.Key(o.Channel, e); err != nil {
+		return &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
+	}
+	return nil
+}
+
+// Key is what orders an event: the value of the ordering key of its channel.
+func (p *Producer) Key(e *Event) (string, error) {
+	o, _, err := p.route(e)
+	if err != nil {
+		return "", err
+	}
+	return topology.Key(o.Channel, e)
+}
+
+// prepareTimeout bounds the making of a channel.
+const prepareTimeout = 30 * time.Second
+
+// prepare makes what carries a channel, where that was asked for.
+func (s *settings) prepare(b broker.Broker, at broker.Channel) error {
+	admin, ok := b.(broker.Admin)
+	if !s.declare || !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), prepareTimeout)
+	defer cancel()
+	return admin.Declare(ctx, at)
+}

@@ -1,0 +1,430 @@
+package treaty
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/event"
+	"github.com/treaty-events/treaty/internal/hold"
+	"github.com/treaty-events/treaty/internal/topology"
+	"github.com/treaty-events/treaty/store"
+)
+
+// quiet is how long nothing has to come until a channel that is read from its
+// beginning is taken for read to its end.
+const quiet = 2 * time.Second
+
+// Replay hands the events that are kept, from a place on, to the handlers once
+// more, and returns when it has come to what was there when it began. It reads
+// beside the group, whose place stays where it is, and asks no store: each event
+// has its effect again, with Replayed set. The contract has to allow it, with
+// replay on the channel and, where there is one, replaySafe on the operation. A
+// consumer that replays does not Run.
+func (c *Consumer) Replay(ctx context.Context, from broker.Start) (err error) {
+	if c.ran.Swap(true) {
+		return usage("replaying %s: it has run; make another consumer", c.group)
+	}
+	if err := c.arrange(); err != nil {
+		return err
+	}
+	for _, in := range c.inlets {
+		if err := c.mayReplay(in, from); err != nil {
+			return err
+		}
+	}
+	finish, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, finish()) }()
+	defer func() { err = errors.Join(err, c.end(nil)) }()
+	for _, in := range c.inlets {
+		if err := c.readThrough(ctx, in, from, c.now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Consumer) mayReplay(in *inlet, from broker.Start) error {
+	f := c.broker.Features()
+	word := "earliest"
+	if from.From == broker.At {
+		word = "time"
+	}
+	switch {
+	case from.From == broker.Latest:
+		return usage("replaying %s: there is nothing behind the latest; begin at the earliest or at a time", in.Name)
+	case !f.Replay || from.From == broker.At && !f.ReplayTime:
+		return fmt.Errorf("replaying %s: %w: it does not keep what was handled, or cannot find a time", in.Name, broker.ErrUnsupported)
+	case in.operation != nil && (in.operation.Delivery == nil || !in.operation.Delivery.ReplaySafe):
+		return usage("replaying %s: the operation %s does not say that its handlers may get an event again (x-delivery: replaySafe: true)", in.Name, in.operation.Name)
+	}
+	if d := in.Delivery; d != nil && d.Replay != nil {
+		if len(d.Replay.From) > 0 && !slices.Contains(d.Replay.From, word) {
+			return usage("replaying %s: the contract lets replay begin at %v, and not at: %s", in.Name, d.Replay.From, word)
+		}
+		if age := c.now().Sub(from.Time); from.From == broker.At && d.Replay.MaxAge > 0 && age > d.Replay.MaxAge {
+			return usage("replaying %s: %s ago is before what the contract promises to replay, which is %s", in.Name, age.Round(time.Second), d.Replay.MaxAge)
+		}
+		return nil
+	}
+	return usage("replaying %s: the contract promises no replay (x-delivery: replay)", in.Name)
+}
+
+// readThrough hands over what a channel has from a place up to what was stored
+// before a time, and returns when it is handled.
+func (c *Consumer) readThrough(ctx context.Context, in *inlet, from broker.Start, until time.Time) error {
+	var last atomic.Int64 // when something came
+	last.Store(time.Now().UnixNano())
+	end := make(chan struct{})
+	var ended atomic.Bool
+	o := broker.Options{Start: from, MaxInFlight: in.inFlight + heldRoom}
+	if c.broker.Features().AckWait {
+		o.AckWait = ackWait
+	}
+	s, err := c.broker.Subscribe(ctx, in.at, o, func(d broker.Delivery) {
+		last.Store(time.Now().UnixNano())
+		if at := d.Time(); !at.IsZero() && at.After(until) {
+			if err := d.Ack(); err != nil {
+				c.log.Debug("acknowledging", "err", err)
+			}
+			if !ended.Swap(true) && c.broker.Features().Order == broker.ChannelOrder {
+				close(end)
+			}
+			return
+		}
+		c.take(in, d, true)
+	})
+	if err != nil {
+		return err
+	}
+	tick := time.NewTicker(quiet / 10)
+	defer tick.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-end:
+			waiting = false
+		case <-tick.C:
+			waiting = time.Since(time.Unix(0, last.Load())) < quiet
+		case <-s.Done():
+			return s.Err()
+		case <-ctx.Done():
+			waiting = false
+		}
+	}
+	if err := s.Stop(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// bootstrap gives a group that is new the history that its contract promises,
+// before it reads the log. It says what nobody can give.
+func (c *Consumer) bootstrap(ctx context.Context) error {
+	for _, in := range c.inlets {
+		op := in.operation
+		if op == nil || op.Delivery == nil || op.Delivery.Start != "bootstrap" {
+			continue
+		}
+		var b contract.Bootstrap
+		if d := in.Delivery; d != nil && d.Bootstrap != nil {
+			b = *d.Bootstrap
+		}
+		mark := store.Identity{Group: c.group, Key: "bootstrap\t" + in.at.Address}
+		switch known, err := c.marked(ctx, mark); {
+		case err != nil:
+			return fmt.Errorf("bootstrapping %s: %w", in.Name, err)
+		case known:
+			continue
+		}
+		var err error
+		switch b.Mode {
+		case "snapshot+log":
+			err = c.snapshot(ctx, in, &b)
+		case "request":
+			err = c.request(ctx, in, &b)
+		}
+		if err != nil {
+			return fmt.Errorf("bootstrapping %s: %w", in.Name, err)
+		}
+		if err := c.mark(ctx, mark); err != nil {
+			return fmt.Errorf("bootstrapping %s: %w", in.Name, err)
+		}
+		c.log.Info("bootstrapped", "group", c.group, "channel", in.Name, "mode", b.Mode, "unknown", unknowable(in, &b))
+	}
+	return nil
+}
+
+// unknowable is what a bootstrap cannot give.
+func unknowable(in *inlet, b *contract.Bootstrap) string {
+	kept := "what the broker keeps"
+	if d := in.Delivery; d != nil && d.Retention != nil && d.Retention.Time > 0 {
+		kept = "the last " + d.Retention.Time.String()
+	}
+	switch b.Mode {
+	case "snapshot+log":
+		return "the events before " + kept + ": the snapshot has the state that they led to, not the way there"
+	case "compacted":
+		return "all but the last event of each key"
+	case "request":
+		return "what the producer does not have any more"
+	}
+	return "the events before " + kept
+}
+
+// errNotYet rolls back an inbox that was only asked.
+var errNotYet = errors.New("not yet")
+
+func (c *Consumer) marked(ctx context.Context, mark store.Identity) (bool, error) {
+	if c.inbox != nil {
+		state, err := c.inbox.Once(ctx, mark, func(context.Context) error { return errNotYet })
+		if errors.Is(err, errNotYet) {
+			err = nil
+		}
+		return state == store.Done, err
+	}
+	state, err := c.store.Claim(ctx, mark)
+	if state == store.Claimed {
+		err = c.store.Release(ctx, mark)
+	}
+	return state == store.Done, err
+}
+
+func (c *Consumer) mark(ctx context.Context, mark store.Identity) error {
+	if c.inbox != nil {
+		_, err := c.inbox.Once(ctx, mark, func(context.Context) error { return nil })
+		return err
+	}
+	return c.store.Done(ctx, mark)
+}
+
+// snapshot reads the channel of snapshots, and has the log begin where the
+// snapshot did, less the overlap.
+func (c *Consumer) snapshot(ctx context.Context, in *inlet, b *contract.Bootstrap) error {
+	f := c.broker.Features()
+	switch {
+	case b.Channel == nil:
+		return usage("the contract has bootstrap: snapshot+log without the channel of the snapshots")
+	case !f.Replay:
+		c.log.Warn("this broker keeps no snapshots: the group begins with what comes from now on", "group", c.group, "channel", in.Name)
+		return nil
+	}
+	snapshots, err := c.inlet(b.Channel, nil)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(b.Channel.Messages, func(m *contract.Message) bool { return snapshots.handlers[m.Envelope.Type].handle != nil }) {
+		return usage("the snapshots on %s need a handler; give one for %v", b.Channel.Name, hold.Types(b.Channel.Messages))
+	}
+	if err := c.prepare(c.broker, snapshots.at); err != nil {
+		return err
+	}
+	began := c.now()
+	if err := c.readThrough(ctx, snapshots, broker.Start{}, began); err != nil {
+		return err
+	}
+	if c.settings.start == nil && f.ReplayTime {
+		in.from = &broker.Start{From: broker.At, Time: began.Add(-b.Overlap)}
+	}
+	return nil
+}
+
+// BackfillType is the type of the event that asks for a backfill, where the
+// channel for it has no message of its own. Its data are a [Backfill].
+const BackfillType = "treaty.backfill_requested.v1"
+
+// Backfill is what a group asks of a producer: the events of a channel from a
+// time on, the zero time being the first that there is, up to another.
+type Backfill struct {
+	Channel string    `json:"channel"` // the contract's name of it
+	Group   string    `json:"group"`
+	From    time.Time `json:"from,omitzero"`
+	Until   time.Time `json:"until"`
+}
+
+// extFor names the group that a backfilled event is for; others skip it.
+const extFor = "backfillfor"
+
+// foreign is whether an event was sent again for another group.
+func (c *Consumer) foreign(e *Event) bool {
+	if len(e.Extensions) == 0 {
+		return false
+	}
+	v, ok := e.Extensions.Get(extFor)
+	return ok && v.String() != plain(c.group)
+}
+
+// request asks the producer for what was before. The answers come on the channel
+// itself, marked, among the events of today.
+func (c *Consumer) request(ctx context.Context, in *inlet, b *contract.Bootstrap) error {
+	if b.Channel == nil {
+		return usage("the contract has bootstrap: request without the channel to ask on")
+	}
+	at, err := topology.Channel(b.Channel, c.params)
+	if err != nil {
+		return err
+	}
+	if err := c.prepare(c.broker, at); err != nil {
+		return err
+	}
+	data, err := json.Marshal(Backfill{Channel: in.Name, Group: c.group, Until: c.now().UTC()})
+	if err != nil {
+		return err
+	}
+	p := &Producer{settings: c.settings}
+	e, err := p.New(BackfillType, in.Name, data)
+	if err != nil {
+		return err
+	}
+	e.Source = "urn:treaty:group"
+	of := &contract.Message{Envelope: contract.Envelope{Mode: contract.Structured}}
+	if len(b.Channel.Messages) == 1 {
+		of = b.Channel.Messages[0]
+		e.Type = of.Envelope.Type
+		if found := c.contract.Check(b.Channel, e); len(found) > 0 {
+			return &InvalidError{e.Type, e.ID, b.Channel.Name, found}
+		}
+	}
+	m := broker.Message{Key: c.group}
+	if err := topology.Encode(c.broker.Binding(), &m.Message, e, of); err != nil {
+		return err
+	}
+	return c.broker.Publish(ctx, at, m)
+}
+
+// BackfillSource finds the events that were asked for, and sends them with send,
+// oldest first. An error has the request answered again later.
+type BackfillSource func(ctx context.Context, asked Backfill, send func(events ...*Event) error) error
+
+// ServeBackfills answers the backfills that are asked for on the channels that
+// the contract names for it, until ctx ends: each event that the source finds is
+// published on its channel again, as it was, marked as replayed and with the group
+// that asked. group is that of the producer's processes, which share the work.
+func (p *Producer) ServeBackfills(ctx context.Context, group string, source BackfillSource) error {
+	asked := map[*contract.Channel][]*contract.Channel{} // by the channel of requests
+	var order []*contract.Channel
+	for _, ch := range p.contract.Channels {
+		if d := ch.Delivery; d != nil && d.Bootstrap != nil && d.Bootstrap.Mode == "request" && d.Bootstrap.Channel != nil {
+			on := d.Bootstrap.Channel
+			if asked[on] == nil {
+				order = append(order, on)
+			}
+			asked[on] = append(asked[on], ch)
+		}
+	}
+	if len(order) == 0 {
+		return usage("serving backfills: no channel of the contract has bootstrap: {mode: request, channel: …}")
+	}
+	var subscriptions []broker.Subscription
+	defer func() {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.drain)
+		defer cancel()
+		for _, s := range subscriptions {
+			if err := s.Stop(stopping); err != nil {
+				p.log.Warn("ending backfills", "err", err)
+			}
+		}
+	}()
+	broke := make(chan error, len(order))
+	for _, on := range order {
+		at, err := topology.Channel(on, p.params)
+		if err != nil {
+			return err
+		}
+		if err := p.prepare(p.broker, at); err != nil {
+			return err
+		}
+		start := broker.Start{}
+		if !p.broker.Features().Replay {
+			start.From = broker.Latest
+		}
+		s, err := p.broker.Subscribe(ctx, at, broker.Options{Group: group, Start: start, MaxInFlight: 1}, func(d broker.Delivery) {
+			go p.backfill(ctx, d, asked[on], source)
+		})
+		if err != nil {
+			return err
+		}
+		subscriptions = append(subscriptions, s)
+		go func() {
+			<-s.Done()
+			broke <- s.Err()
+		}()
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-broke:
+		return err
+	}
+}
+
+// backfill answers one request.
+func (p *Producer) backfill(ctx context.Context, d broker.Delivery, channels []*contract.Channel, source BackfillSource) {
+	refuse := func(err error) {
+		p.log.Error("a request for a backfill makes no sense", "channel", d.Channel(), "err", err)
+		if err := d.Term(); err != nil {
+			p.log.Debug("settling", "err", err)
+		}
+	}
+	e, _, err := p.broker.Binding().Decode(d.Message())
+	if err != nil {
+		refuse(err)
+		return
+	}
+	var asked Backfill
+	if err := json.Unmarshal(e.Data, &asked); err != nil {
+		refuse(err)
+		return
+	}
+	if !slices.ContainsFunc(channels, func(ch *contract.Channel) bool { return ch.Name == asked.Channel }) || asked.Group == "" {
+		refuse(fmt.Errorf("%q asks for %q, which cannot be asked for here", asked.Group, asked.Channel))
+		return
+	}
+	alive, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		tick := time.NewTicker(ackWait / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				if err := d.InProgress(); err != nil {
+					p.log.Debug("a sign of life", "err", err)
+				}
+			case <-alive.Done():
+				return
+			}
+		}
+	}()
+	sent := 0
+	err = source(ctx, asked, func(events ...*Event) error {
+		marked := make([]*Event, len(events))
+		for i, e := range events {
+			again := *e
+			again.Extensions = slices.Clone(e.Extensions)
+			again.Extensions.Set(extReplayed, event.BooleanValue(true))
+			again.Extensions.Set(extFor, event.TextValue(plain(asked.Group)))
+			marked[i] = &again
+		}
+		sent += len(events)
+		return p.PublishEvents(ctx, marked...)
+	})
+	if err != nil {
+		p.log.Error("answering a backfill; it is tried again", "channel", asked.Channel, "group", asked.Group, "err", err)
+		err = d.NakWithDelay(DefaultRetryDelay)
+	} else {
+		p.log.Info("answered a backfill", "channel", asked.Channel, "group", asked.Group, "events", sent)
+		err = d.Ack()
+	}
+	if err != nil {
+		p.log.Debug("settling", "err", err)
+	}
+}

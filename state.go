@@ -1,0 +1,3 @@
+package treaty
+
+func (c *Consumer) openStore() error { return usage("no store") }
