@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"log/slog"
 	"runtime/debug"
 	"slices"
@@ -588,13 +589,25 @@ func (c *Consumer) identity(t *task) store.Identity {
 	return id
 }
 
+// digests are the states of SHA-256 that are not in use.
+var digests = sync.Pool{New: func() any { return &digester{hash: sha256.New()} }}
+
+type digester struct {
+	hash  hash.Hash
+	space [sha256.Size]byte
+	text  []byte
+}
+
 // digest tells events apart that claim to be one.
-func digest(kind, subject string, data []byte) (d store.Digest) {
-	var space [1024]byte
-	b := append(append(append(append(append(space[:0], kind...), 0), subject...), 0), data...)
-	sum := sha256.Sum256(b)
-	copy(d[:], sum[:])
-	return d
+func digest(kind, subject string, data []byte) (sum store.Digest) {
+	d := digests.Get().(*digester)
+	d.hash.Reset()
+	d.text = append(append(append(append(d.text[:0], kind...), 0), subject...), 0)
+	d.hash.Write(d.text)
+	d.hash.Write(data)
+	copy(sum[:], d.hash.Sum(d.space[:0]))
+	digests.Put(d)
+	return sum
 }
 
 // known is what is done with an event whose identity is taken.

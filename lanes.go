@@ -7,7 +7,7 @@ import (
 
 // lanes runs tasks: those of one key one at a time and in order, those of
 // different keys side by side, no more than max at a time. A task that has to wait
-// holds back its own lane alone. Workers are there only while there is work.
+// holds back its own lane alone. Workers are made as they are needed, and stay.
 type lanes struct {
 	run     func(*task) time.Duration // how long the task has to wait to run again; negative: never
 	abandon func(*task)               // gives back what will not run any more
@@ -18,6 +18,8 @@ type lanes struct {
 	ready    *lane // those to be run, in their order
 	last     *lane
 	workers  int
+	parked   int       // workers that wait for work
+	work     sync.Cond // what they wait for
 	waiting  map[*lane]*time.Timer // held back
 	draining bool
 	idle     chan struct{} // closed when it is draining and no worker is left
@@ -37,7 +39,9 @@ type lane struct {
 const done = time.Duration(-1)
 
 func newLanes(max int, run func(*task) time.Duration, abandon func(*task)) *lanes {
-	return &lanes{run: run, abandon: abandon, max: max, byKey: map[string]*lane{}, waiting: map[*lane]*time.Timer{}, idle: make(chan struct{})}
+	l := &lanes{run: run, abandon: abandon, max: max, byKey: map[string]*lane{}, waiting: map[*lane]*time.Timer{}, idle: make(chan struct{})}
+	l.work.L = &l.mu
+	return l
 }
 
 // add adds a task behind those of its key; one that is not keyed has a lane of
@@ -80,16 +84,27 @@ func (l *lanes) push(one *lane) {
 		l.ready = one
 	}
 	l.last = one
-	if l.workers < l.max {
+	switch {
+	case l.parked > 0:
+		l.parked--
+		l.work.Signal()
+	case l.workers < l.max:
 		l.workers++
-		go l.work()
+		go l.worker()
 	}
 }
 
-// work runs tasks until none is ready.
-func (l *lanes) work() {
+// worker runs tasks until there are to be no more.
+func (l *lanes) worker() {
 	l.mu.Lock()
-	for !l.draining && l.ready != nil {
+	for {
+		for !l.draining && l.ready == nil {
+			l.parked++
+			l.work.Wait()
+		}
+		if l.draining {
+			break
+		}
 		one := l.ready
 		if l.ready = one.next; l.ready == nil {
 			l.last = nil
@@ -156,6 +171,7 @@ func (l *lanes) stop() {
 	l.mu.Lock()
 	if !l.draining {
 		l.draining = true
+		l.work.Broadcast()
 		if l.workers == 0 {
 			close(l.idle)
 		}

@@ -25,6 +25,7 @@ import (
 type Producer struct {
 	settings
 	broker   broker.Broker
+	features broker.Features
 	contract *hold.Contract
 	routes   map[string][]*outlet // by event type
 	calls    sync.Pool            // of *call
@@ -41,7 +42,7 @@ type outlet struct {
 // where it has no operation at all, of those that its channels carry. Nothing is
 // sent yet; with [Declare] the channels are made where they are missing.
 func NewProducer(c *contract.Contract, b broker.Broker, options ...ProducerOption) (*Producer, error) {
-	p := &Producer{settings: defaults(), broker: b, routes: map[string][]*outlet{}}
+	p := &Producer{settings: defaults(), broker: b, features: b.Features(), routes: map[string][]*outlet{}}
 	for _, o := range options {
 		o.producer(&p.settings)
 	}
@@ -256,7 +257,10 @@ func (p *Producer) encode(c *call, events []*Event) error {
 			} else if to.Key, err = topology.Key(o.Channel, e); err != nil {
 				err = &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
 			}
-			to.Identity, to.Expires = e.Source+" "+e.ID, 0
+			to.Identity, to.Expires = "", 0
+			if p.features.Dedupe {
+				to.Identity = e.Source + " " + e.ID
+			}
 			if d := m.Delivery; d != nil {
 				to.Expires = d.Expires
 			}

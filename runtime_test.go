@@ -86,7 +86,9 @@ operations:
 // vary is what a test's contract has beside the common.
 type vary struct{ channel, operation, policy string }
 
-func load(t *testing.T, v vary) *contract.Contract {
+func load(t *testing.T, v vary) *contract.Contract { t.Helper(); return loadFor(t, v) }
+
+func loadFor(t testing.TB, v vary) *contract.Contract {
 	t.Helper()
 	text := strings.NewReplacer("$channel", v.channel, "$operation", v.operation, "$policy", v.policy).Replace(document)
 	c, err := treaty.Load(t.Context(), fstest.MapFS{"c.yaml": {Data: []byte(text)}}, "c.yaml")

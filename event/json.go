@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
+	"time"
 	"unicode/utf8"
 	"unsafe"
 
@@ -410,7 +411,7 @@ func (e *Event) AppendJSON(dst []byte) ([]byte, error) {
 	text("type", e.Type)
 	text("subject", e.Subject)
 	if !e.Time.IsZero() {
-		text("time", formatTime(e.Time))
+		b = append(e.Time.AppendFormat(append(b, `,"time":"`...), time.RFC3339Nano), '"')
 	}
 	text("datacontenttype", e.DataContentType)
 	text("dataschema", e.DataSchema)

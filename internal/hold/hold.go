@@ -6,8 +6,10 @@ package hold
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/diag"
@@ -127,7 +129,9 @@ type attribute struct {
 	name     string
 	required bool
 	constant string         // "" where it is not one
-	schema   *schema.Schema // nil where every text does
+	min      int            // of its length, in characters
+	max      int            // of its length; negative is none
+	schema   *schema.Schema // nil where every text of that length does
 }
 
 func compile(c *schema.Compiler, m *contract.Message, side Side) (*Message, error) {
@@ -158,8 +162,8 @@ func compile(c *schema.Compiler, m *contract.Message, side Side) (*Message, erro
 		if strings.Trim(a.Name, "abcdefghijklmnopqrstuvwxyz0123456789") != "" || m.Envelope.Mode != contract.Binary && a.Name != a.Spelling {
 			continue // no attribute: a header beside the event
 		}
-		made := attribute{name: a.Name, required: a.Required, constant: a.Const}
-		if a.Name != "specversion" && !isAnyText(&a) {
+		made := attribute{name: a.Name, required: a.Required, constant: a.Const, max: -1}
+		if a.Name != "specversion" && !made.isText(&a) {
 			s, err := c.Compile(a.Node(), m.Headers.Dialect)
 			if err != nil {
 				return nil, fmt.Errorf("the schema of %s of %s cannot be used: %w; treaty check says more", a.Name, m.Envelope.Type, err)
@@ -174,9 +178,10 @@ func compile(c *schema.Compiler, m *contract.Message, side Side) (*Message, erro
 	return h, nil
 }
 
-// isAnyText reports whether the schema of an attribute says no more than that it
-// is a text, or a constant that is compared, or a time that has been read.
-func isAnyText(a *contract.Attribute) bool {
+// isText reports whether the schema of an attribute says no more than that it is
+// a text, how long it is, that it is a constant, or a time, which has been read.
+// It takes the length from it.
+func (h *attribute) isText(a *contract.Attribute) bool {
 	n := a.Node()
 	if n.Get("type").Str() != "string" {
 		return false
@@ -192,11 +197,38 @@ func isAnyText(a *contract.Attribute) bool {
 			if a.Name != "time" || item.Str() != "date-time" {
 				return false
 			}
+		case "minLength", "maxLength":
+			length, err := strconv.Atoi(item.Value)
+			if err != nil {
+				return false
+			}
+			if name == "minLength" {
+				h.min = length
+			} else {
+				h.max = length
+			}
 		default:
 			if !strings.HasPrefix(name, "x-") {
 				return false
 			}
 		}
+	}
+	return true
+}
+
+// conforms reports whether a value is what the contract says.
+func (h *attribute) conforms(v event.Value) bool {
+	switch {
+	case h.constant != "" && v.String() != h.constant:
+		return false
+	case h.schema != nil:
+		var space [256]byte
+		return h.schema.ValidJSON(appendValue(space[:0], v))
+	case h.min > len(v.String()):
+		return false
+	case h.min > 1 || h.max >= 0:
+		n := utf8.RuneCountInString(v.String())
+		return n >= h.min && (h.max < 0 || n <= h.max)
 	}
 	return true
 }
@@ -229,39 +261,20 @@ func value(e *event.Event, name string) (event.Value, bool) {
 	return event.TextValue(text), text != ""
 }
 
-// has is whether an event has an attribute, without making its text.
-func has(e *event.Event, name string) bool {
-	if name == "time" {
-		return !e.Time.IsZero()
-	}
-	_, ok := value(e, name)
-	return ok
-}
-
 // Valid reports whether an event conforms. It allocates nothing where the payload
 // describes the data.
 func (m *Message) Valid(e *event.Event) bool {
 	for i := range m.attributes {
 		a := &m.attributes[i]
-		if a.schema == nil && a.constant == "" {
-			if a.required && !has(e, a.name) {
+		if a.name == "time" && a.schema == nil && a.constant == "" { // whose text would have to be made
+			if a.required && e.Time.IsZero() {
 				return false
 			}
 			continue
 		}
 		v, ok := value(e, a.name)
-		switch {
-		case !ok:
-			if a.required {
-				return false
-			}
-		case a.constant != "" && v.String() != a.constant:
+		if !ok && a.required || ok && !a.conforms(v) {
 			return false
-		case a.schema != nil:
-			var space [256]byte
-			if !a.schema.ValidJSON(appendValue(space[:0], v)) {
-				return false
-			}
 		}
 	}
 	return m.payload == nil || m.validData(e)
@@ -307,6 +320,8 @@ func (m *Message) Problems(e *event.Event) []Problem {
 			for _, p := range a.schema.ValidateJSON(appendValue(nil, v)) {
 				report(RuleEnvelope, "/"+a.name, "%s: %s", a.name, p.Message)
 			}
+		case !a.conforms(v):
+			report(RuleEnvelope, "/"+a.name, "%s is %q, which is too short or too long; the contract has at least %d characters%s", a.name, clip(v.String()), a.min, atMost(a.max))
 		}
 	}
 	if m.payload == nil {
@@ -350,6 +365,13 @@ func Types(messages []*contract.Message) []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+func atMost(n int) string {
+	if n < 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and at most %d", n)
 }
 
 func clip(s string) string {

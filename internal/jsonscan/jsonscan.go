@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
+	"unsafe"
 )
 
 const (
@@ -282,7 +283,10 @@ func word(b []byte, i int, w string) int {
 func AppendString(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
-	for _, r := range s {
+	// Most texts have nothing to be escaped, and go at once.
+	plain := PlainEnd(unsafe.Slice(unsafe.StringData(s), len(s)), 0)
+	dst = append(dst, s[:plain]...)
+	for _, r := range s[plain:] {
 		switch {
 		case r == '"' || r == '\\':
 			dst = append(dst, '\\', byte(r))
