@@ -18,8 +18,8 @@ type lanes struct {
 	ready    *lane // those to be run, in their order
 	last     *lane
 	workers  int
-	parked   int       // workers that wait for work
-	work     sync.Cond // what they wait for
+	parked   int                   // workers that wait for work
+	work     sync.Cond             // what they wait for
 	waiting  map[*lane]*time.Timer // held back
 	draining bool
 	idle     chan struct{} // closed when it is draining and no worker is left

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -875,6 +877,36 @@ func TestBackfill(t *testing.T) {
 	eventually(t, "skipped events", func() bool { return other.Counts()[treaty.Skipped] == 5 })
 	cancel()
 	if err := <-over; err != nil {
+		t.Error(err)
+	}
+}
+
+// Without a store, what was handled is remembered in a file, and by the next
+// process.
+func TestDefaultStore(t *testing.T) {
+	b, c := open(t), load(t, vary{})
+	folder := t.TempDir()
+	t.Setenv(treaty.StateVariable, folder)
+	e := structured(`{"specversion":"1.0","id":"1","source":"/orders","type":"orders.paid.v1","subject":"s","data":{"order":"a","amount":1}}`)
+	for i, want := range []treaty.Result{treaty.Handled, treaty.Duplicate} {
+		raw(t, b, "orders", e)
+		r := run(t, c, b, func(k *treaty.Consumer) {
+			k.Handle("orders.paid.v1", func(context.Context, *treaty.Delivered) error { return nil })
+		}, treaty.Store(nil))
+		r.until(want, 1)
+		if i == 0 {
+			k, err := treaty.NewConsumer(c, b, "group", silent)
+			if err != nil {
+				t.Fatal(err)
+			}
+			k.HandleAll(func(context.Context, *treaty.Delivered) error { return nil })
+			if err := k.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "need a store that they share") {
+				t.Errorf("a second process of the group: %v", err)
+			}
+		}
+		r.stop()
+	}
+	if _, err := os.Stat(filepath.Join(folder, "group.dedupe")); err != nil {
 		t.Error(err)
 	}
 }
