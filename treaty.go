@@ -66,11 +66,15 @@ func (e *InvalidError) Error() string {
 
 // ErrUsage is a Producer or a Consumer that was asked for what its contract or
 // its broker does not have, for errors.Is.
-var ErrUsage = errors.New("treaty: wrong use")
+var ErrUsage = errors.New("wrong use")
 
-func usage(format string, args ...any) error {
-	return fmt.Errorf("%w: %w", ErrUsage, fmt.Errorf(format, args...))
-}
+func usage(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// usageError is an ErrUsage whose text begins with what was done.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string   { return e.err.Error() }
+func (e *usageError) Unwrap() []error { return []error{ErrUsage, e.err} }
 
 // Reject marks the error of a handler as one that no other attempt would mend:
 // the event goes to the dead letter at once. It is nil where err is.
