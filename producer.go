@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -241,11 +242,8 @@ func (p *Producer) PublishEvents(ctx context.Context, events ...*Event) error {
 
 // encode holds events to the contract and makes their messages.
 func (p *Producer) encode(c *call, events []*Event) error {
-	if n := len(events); cap(c.messages) < n {
-		c.messages = append(c.messages[:cap(c.messages)], make([]broker.Message, n-cap(c.messages))...)
-		c.outlets = make([]*outlet, n)
-	}
-	c.messages, c.outlets = c.messages[:len(events)], c.outlets[:len(events)]
+	c.messages = slices.Grow(c.messages[:0], len(events))[:len(events)]
+	c.outlets = slices.Grow(c.outlets[:0], len(events))[:len(events)]
 	var wrong []error
 	for i, e := range events {
 		o, m, err := p.route(e)
