@@ -1,0 +1,352 @@
+package torture
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/treaty-events/treaty"
+	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/event"
+	"github.com/treaty-events/treaty/store"
+	"github.com/treaty-events/treaty/store/memory"
+)
+
+// consumer is a process of the group.
+type consumer struct {
+	*child
+	rec *recorder
+}
+
+func (c *child) consume(ctx context.Context) error {
+	rec, err := record(c.Dir, ofConsumer, c.Name)
+	if err != nil {
+		return err
+	}
+	k := &consumer{c, rec}
+	opened, err := c.open(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	rec.add(Record{What: began, N: -1})
+	doc, err := c.contract(ctx)
+	if err != nil {
+		return err
+	}
+	options := []treaty.ConsumerOption{logger(), treaty.Hooks(k), treaty.Drain(10 * time.Second)}
+	var finish func() error
+	switch c.Store {
+	case "memory":
+		st := memory.New()
+		options, finish = append(options, treaty.Store(k.store(st))), st.Close
+	case "bolt":
+		st, err := openBolt(filepath.Join(c.Dir, "handled.bolt"))
+		if err != nil {
+			return err
+		}
+		options, finish = append(options, treaty.Store(k.store(st))), st.Close
+	default:
+		return fmt.Errorf("no store is called %q", c.Store)
+	}
+	consumer, err := treaty.NewConsumer(doc, &tap{Broker: opened, consumer: k}, group, options...)
+	if err != nil {
+		return err
+	}
+	treaty.On(consumer, eventType, k.handle)
+	err = consumer.Run(ctx)
+	err = errors.Join(err, finish(), opened.Close())
+	rec.add(Record{What: ended, N: -1, Err: fmt.Sprint(err)})
+	return err
+}
+
+func (k *consumer) handle(ctx context.Context, d *treaty.Delivered, data data) error {
+	if data.N >= len(k.plan.Events) {
+		return treaty.Reject(fmt.Errorf("no event has the number %d", data.N))
+	}
+	e := &k.plan.Events[data.N]
+	at := Record{N: data.N, Key: d.Key, Seq: data.Seq, Attempt: d.Attempt(), At2: d.Position()}
+	say := func(what, err string) {
+		at.What, at.Err = what, err
+		k.rec.add(at)
+	}
+	say(entered, "")
+	k.die(data.N, InHandler, func() { say(dying, string(InHandler)) })
+	switch {
+	case e.Kind == Always, e.Kind == Fails && d.Attempt() <= e.Times:
+		say(failed, "error")
+		return errors.New("the handler fails, as planned")
+	case e.Kind == Panics && d.Attempt() <= e.Times:
+		say(failed, "panic")
+		panic("as planned")
+	case e.Kind == Rejects:
+		say(failed, "rejection")
+		return treaty.Reject(errors.New("as planned"))
+	case e.Kind == Slow:
+		time.Sleep(time.Duration(data.N%30) * time.Millisecond)
+	}
+	say(effect, "")
+	k.die(data.N, AfterDoing, func() { say(dying, string(AfterDoing)) })
+	return nil
+}
+
+// Outcome records what became of a delivery.
+func (k *consumer) Outcome(_ context.Context, o treaty.Outcome) {
+	r := Record{What: outcome, N: -1, Reason: o.Result.String(), Key: o.Delivered.Key, At2: o.Delivered.Position()}
+	if o.Result == treaty.DeadLettered {
+		r.Reason += " " + string(o.Reason)
+	}
+	if o.Err != nil {
+		r.Err = o.Err.Error()
+		r.Err = r.Err[:min(len(r.Err), 200)]
+	}
+	if e := o.Delivered.Event; e != nil {
+		r.ID, r.N = e.ID, number(e.Data)
+	} else {
+		return // the delivery says it
+	}
+	r.Attempt = o.Delivered.Attempt()
+	k.rec.add(r)
+}
+
+// number is the number that data, or what is left of them, have.
+func number(body []byte) int {
+	i := bytes.Index(body, []byte(`"n":`))
+	if i < 0 {
+		return -1
+	}
+	body = body[i+4:]
+	i = 0
+	for i < len(body) && body[i] >= '0' && body[i] <= '9' {
+		i++
+	}
+	n, err := strconv.Atoi(string(body[:i]))
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// tap stands between the runtime and the broker, for what no network does.
+type tap struct {
+	broker.Broker
+	*consumer
+}
+
+var errRefused = errors.New("refused, as planned")
+
+func (t *tap) Publish(ctx context.Context, channel broker.Channel, messages ...broker.Message) error {
+	t.mu.Lock()
+	refused := time.Now().Before(t.deadRefused)
+	t.mu.Unlock()
+	if refused {
+		var f broker.Failures
+		for i := range messages {
+			f.Add(i, errRefused)
+		}
+		return f.Err(len(messages))
+	}
+	if t.Break == "dead-letter" && strings.HasSuffix(channel.Address, ".dlq") {
+		return nil
+	}
+	return t.Broker.Publish(ctx, channel, messages...)
+}
+
+func (t *tap) Subscribe(ctx context.Context, channel broker.Channel, o broker.Options, handle func(broker.Delivery)) (broker.Subscription, error) {
+	var open *beating
+	if t.AckWait > 0 && o.AckWait > 0 {
+		o.AckWait = t.AckWait
+		open = beat(t.AckWait / 4)
+	}
+	s, err := t.Broker.Subscribe(ctx, channel, o, func(d broker.Delivery) {
+		if t.Break == "ack" {
+			_ = d.Ack()
+		}
+		one := &tapped{Delivery: d, tap: t, open: open, n: number(d.Message().Body)}
+		open.add(one)
+		handle(one)
+	})
+	if err == nil && open != nil {
+		go func() {
+			<-s.Done()
+			open.end(t.AckWait)
+		}()
+	}
+	return s, err
+}
+
+// tapped is a delivery whose settling may go wrong.
+type tapped struct {
+	broker.Delivery
+	tap  *tap
+	open *beating
+	n    int
+	over atomic.Bool
+}
+
+func (d *tapped) say(what, reason string) {
+	d.tap.rec.add(Record{What: what, N: d.n, Reason: reason, At2: d.Position(), Attempt: d.Delivery.Attempt()})
+}
+
+func (d *tapped) Ack() error {
+	d.tap.die(d.n, BeforeAck, func() { d.say(dying, string(BeforeAck)) })
+	d.open.remove(d)
+	if d.n >= 0 && d.n < len(d.tap.plan.Events) && !d.over.Swap(true) {
+		switch how := d.tap.plan.Events[d.n].Settle; {
+		case how == Drop && d.tap.Features().AckWait && d.tap.once("settle", d.n):
+			d.say(fault, Drop)
+			return nil
+		case how != "" && d.tap.once("settle", d.n):
+			d.say(fault, Redeliver)
+			return d.Delivery.Nak()
+		}
+	}
+	return d.Delivery.Ack()
+}
+
+func (d *tapped) Nak() error { d.open.remove(d); return d.Delivery.Nak() }
+
+func (d *tapped) NakWithDelay(after time.Duration) error {
+	d.open.remove(d)
+	return d.Delivery.NakWithDelay(after)
+}
+
+func (d *tapped) Term() error {
+	d.open.remove(d)
+	if d.n >= 0 {
+		d.say(outcome, "terminated")
+	}
+	return d.Delivery.Term()
+}
+
+// beating gives signs of life for deliveries where the broker waits for less
+// than the runtime asks it to.
+type beating struct {
+	mu   sync.Mutex
+	open map[*tapped]bool
+	quit chan struct{}
+	once sync.Once
+}
+
+func beat(every time.Duration) *beating {
+	b := &beating{open: map[*tapped]bool{}, quit: make(chan struct{})}
+	go func() {
+		for {
+			select {
+			case <-time.After(every):
+			case <-b.quit:
+				return
+			}
+			b.mu.Lock()
+			var all []*tapped
+			for d := range b.open {
+				all = append(all, d)
+			}
+			b.mu.Unlock()
+			for _, d := range all {
+				_ = d.Delivery.InProgress()
+			}
+		}
+	}()
+	return b
+}
+
+func (b *beating) add(d *tapped) {
+	if b != nil {
+		b.mu.Lock()
+		b.open[d] = true
+		b.mu.Unlock()
+	}
+}
+
+func (b *beating) remove(d *tapped) {
+	if b != nil {
+		b.mu.Lock()
+		delete(b.open, d)
+		b.mu.Unlock()
+	}
+}
+
+func (b *beating) end(after time.Duration) {
+	b.once.Do(func() { time.AfterFunc(10*after, func() { close(b.quit) }) })
+}
+
+// tampered is a store in front of which things go wrong.
+type tampered struct {
+	store.Store
+	*consumer
+}
+
+// store puts what goes wrong in front of a store.
+func (k *consumer) store(s store.Store) store.Store {
+	t := tampered{s, k}
+	if r, ok := s.(store.Renewer); ok {
+		return &renewing{t, r}
+	}
+	return &t
+}
+
+type renewing struct {
+	tampered
+	store.Renewer
+}
+
+func (t *tampered) isFull() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if time.Now().Before(t.full) {
+		return fmt.Errorf("writing what was handled: %w", syscall.ENOSPC)
+	}
+	return nil
+}
+
+func (t *tampered) Claim(ctx context.Context, id store.Identity) (store.State, error) {
+	if err := t.isFull(); err != nil {
+		return 0, err
+	}
+	state, err := t.Store.Claim(ctx, id)
+	switch {
+	case t.Break == "done" && state == store.Claimed && err == nil:
+		return state, t.Store.Done(ctx, id)
+	case t.Break == "dedupe" && (state == store.Done || state == store.Collision):
+		return store.Claimed, err
+	case t.Break == "collision" && state == store.Collision:
+		return store.Done, err
+	}
+	return state, err
+}
+
+func (t *tampered) Done(ctx context.Context, ids ...store.Identity) error {
+	if err := t.isFull(); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, n, ok := strings.Cut(id.Key, "\te-"); ok {
+			n, _ := strconv.Atoi(n)
+			t.die(n, BeforeDone, func() { t.rec.add(Record{What: dying, N: n, Reason: string(BeforeDone)}) })
+		}
+	}
+	return t.Store.Done(ctx, ids...)
+}
+
+// forgetful says of what it publishes that it was acknowledged before it is.
+type forgetful struct{ broker.Broker }
+
+func (f *forgetful) Publish(ctx context.Context, channel broker.Channel, messages ...broker.Message) error {
+	copies := append([]broker.Message(nil), messages...)
+	for i := range copies {
+		copies[i].Message = event.Message{ContentType: copies[i].ContentType, Headers: append([]event.Header(nil), copies[i].Headers...), Body: bytes.Clone(copies[i].Body)}
+	}
+	go func() { _ = f.Broker.Publish(ctx, channel, copies...) }()
+	return nil
+}
