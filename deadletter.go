@@ -114,7 +114,7 @@ func (c *Consumer) deadLetter(t *task) (broker.Message, error) {
 	set(extPosition, t.delivery.Position())
 	set(extGroup, c.group)
 	set(extTime, c.now().UTC().Format(time.RFC3339Nano))
-	m := broker.Message{Key: t.Key, Identity: e.Source + " " + e.ID + " " + c.group}
+	m := broker.Message{Key: t.Key, Identity: topology.Identity(&e, c.group)}
 	if t.Key == "" {
 		m.Key = t.delivery.Key()
 	}

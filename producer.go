@@ -257,7 +257,7 @@ func (p *Producer) encode(c *call, events []*Event) error {
 			}
 			to.Identity, to.Expires = "", 0
 			if p.features.Dedupe {
-				to.Identity = e.Source + " " + e.ID
+				to.Identity = topology.Identity(e, "")
 			}
 			if d := m.Delivery; d != nil {
 				to.Expires = d.Expires

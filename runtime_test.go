@@ -910,3 +910,35 @@ func TestDefaultStore(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A broker that drops duplicates by their identity drops no event that claims
+// another's: the producer was told that it is safe, and it ends where it can be
+// found.
+func TestCollisionsPassTheBroker(t *testing.T) {
+	b, c := open(t), load(t, vary{})
+	p := producer(t, c, b)
+	for _, amount := range []int{1, 2, 3, 2} { // the last is a duplicate of a collision
+		e, err := p.New("orders.paid.v1", "a", paid{Order: "a", Amount: amount})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.ID = "same"
+		if err := p.PublishEvents(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := run(t, c, b, func(k *treaty.Consumer) { k.HandleAll(func(context.Context, *treaty.Delivered) error { return nil }) })
+	r.until(treaty.Handled, 1)
+	r.until(treaty.DeadLettered, 2)
+	r.stop()
+	found := map[string]bool{}
+	for _, e := range dead(t, b, "orders.dlq", 2) {
+		if reason := extension(e, "dlqreason"); reason != "collision" {
+			t.Errorf("%s is dead for %s", e.Data, reason)
+		}
+		found[string(e.Data)] = true
+	}
+	if len(found) != 2 {
+		t.Errorf("in the dead letter are %v", found)
+	}
+}

@@ -447,7 +447,7 @@ func (p *publishing) send(ctx context.Context) error {
 		var messages []broker.Message
 		for ; to < len(p.ready) && p.ready[to].message.Channel == p.ready[from].message.Channel; to++ {
 			o := p.ready[to]
-			m := broker.Message{Key: o.key, Identity: o.event.Source + " " + o.event.ID}
+			m := broker.Message{Key: o.key, Identity: topology.Identity(o.event, "")}
 			if err := topology.Encode(b.Binding(), &m.Message, o.event, o.message); err != nil {
 				return err
 			}

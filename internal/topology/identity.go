@@ -1,0 +1,35 @@
+package topology
+
+import (
+	"hash/crc32"
+	"strconv"
+
+	"github.com/treaty-events/treaty/event"
+)
+
+// Identity is what a broker may know a duplicate of an event by: its source and
+// id, and a sum of what it says. A broker drops a duplicate without a word, and an
+// event that claims the id of another has to reach the consumers, which
+// dead-letter it as a collision; so the sum sets it apart. The group is "" but in
+// a dead letter, where the groups of a channel meet.
+func Identity(e *event.Event, group string) string {
+	const offset, prime = 14695981039346656037, 1099511628211 // FNV-1a
+	sum := uint64(offset)
+	for i := range len(e.Type) {
+		sum = (sum ^ uint64(e.Type[i])) * prime
+	}
+	sum = (sum ^ 0xff) * prime // which is in no text
+	for i := range len(e.Subject) {
+		sum = (sum ^ uint64(e.Subject[i])) * prime
+	}
+	// Both have instructions of their own, and take a tenth of what FNV would.
+	sum ^= uint64(crc32.Checksum(e.Data, crc32.MakeTable(crc32.Castagnoli)))<<32 | uint64(crc32.ChecksumIEEE(e.Data))
+	var room [256]byte
+	b := append(room[:0], e.Source...)
+	b = append(append(b, ' '), e.ID...)
+	b = strconv.AppendUint(append(b, ' '), sum, 36)
+	if group != "" {
+		b = append(append(b, ' '), group...)
+	}
+	return string(b)
+}
