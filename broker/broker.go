@@ -55,6 +55,15 @@ type Admin interface {
 	Remove(ctx context.Context, channel Channel) error
 }
 
+// Checker is a broker that can compare what carries a channel with what the
+// channel's settings ask for.
+type Checker interface {
+	// Check is nil where they agree as far as the broker tells, an ErrDisagrees that
+	// names the setting and both values where they do not, and an ErrNoChannel where
+	// there is nothing. What no setting speaks of is not looked at. It changes nothing.
+	Check(ctx context.Context, channel Channel) error
+}
+
 // Channel is a channel on a broker.
 type Channel struct {
 	// Address is the channel's, with its parameters filled in.
@@ -194,6 +203,12 @@ type Features struct {
 	// Order is the scope in which messages arrive in the order of their publication
 	// while none is redelivered.
 	Order Order
+	// GroupOrder is the scope in which order holds among several members of a group:
+	// no message is delivered to one of them while an earlier one of its scope is
+	// unsettled at another that is there. On RabbitMQ and NATS it takes a channel whose
+	// settings ask for it (amqp.singleActiveConsumer, nats.singleActive); on others the
+	// members get messages of one key in turn, and order is lost between them.
+	GroupOrder Order
 	// Attempts: the broker counts deliveries, over all members and after a restart.
 	// Otherwise they are counted since the subscription began.
 	Attempts bool

@@ -16,6 +16,9 @@ var (
 	ErrDenied = errors.New("denied by the broker")
 	// ErrNoChannel: there is no topic, stream, exchange … of the channel's address.
 	ErrNoChannel = errors.New("no such channel on the broker")
+	// ErrDisagrees: what carries the channel on the broker is not what its settings ask
+	// for.
+	ErrDisagrees = errors.New("the contract and the broker disagree")
 	// ErrTooLarge: the message is greater than the broker takes.
 	ErrTooLarge = errors.New("message too large for the broker")
 	// ErrUnrouted: nobody subscribes, and the message would have been lost.
@@ -30,7 +33,7 @@ var (
 
 // Error is something that a broker could not do.
 type Error struct {
-	Op      string // open, publish, subscribe, settle, declare, remove
+	Op      string // open, publish, subscribe, settle, declare, remove, check
 	Broker  string // its URL, without secrets
 	Channel string // the address; "" where none is concerned
 	Kind    error  // one of the errors of this package, or nil
@@ -116,6 +119,25 @@ func (f *Failures) Err(of int) error {
 		return nil
 	}
 	return &PublishError{f.failed, of}
+}
+
+// Disagree collects what Check finds: for every setting that differs, its name
+// and both values. The zero value is agreement.
+type Disagree struct{ found []string }
+
+// Add notes a setting whose value on the broker is another than is asked for.
+func (d *Disagree) Add(setting, asked, there string) {
+	if asked != there {
+		d.found = append(d.found, fmt.Sprintf("%s is %s in the contract and %s on the broker", setting, asked, there))
+	}
+}
+
+// Err is an ErrDisagrees that says all, or nil.
+func (d *Disagree) Err(t *Target, channel string) error {
+	if len(d.found) == 0 {
+		return nil
+	}
+	return t.Fail("check", channel, ErrDisagrees, errors.New(strings.Join(d.found, ", ")), "change the one or the other: what is there is not changed by declaring it again")
 }
 
 // Ended is whether an error is that of a context.

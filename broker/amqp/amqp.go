@@ -139,7 +139,7 @@ func (b *Broker) connection(ctx context.Context, l *link) (*amqp091.Connection, 
 
 // Features is what RabbitMQ can do with exchanges and quorum queues.
 func (b *Broker) Features() broker.Features {
-	return broker.Features{Share: true, Keep: true, Order: broker.ChannelOrder, Attempts: true, Expires: true, Unrouted: true}
+	return broker.Features{Share: true, Keep: true, Order: broker.ChannelOrder, GroupOrder: broker.ChannelOrder, Attempts: true, Expires: true, Unrouted: true}
 }
 
 // Binding is that of AMQP.
@@ -178,6 +178,8 @@ func (b *Broker) fail(op, channel string, err error) error {
 			kind, advice = broker.ErrNoChannel, "declare the channel, or make its exchange"
 		case said.Code == amqp091.AccessRefused, said.Code == amqp091.NotAllowed:
 			kind = broker.ErrDenied
+		case said.Code == amqp091.PreconditionFailed && strings.Contains(said.Reason, "inequivalent arg"):
+			kind, advice = broker.ErrDisagrees, "change the contract, or delete what is there"
 		case said.Code == amqp091.PreconditionFailed && strings.Contains(said.Reason, "larger than"):
 			kind = broker.ErrTooLarge
 		}
@@ -237,6 +239,30 @@ func (b *Broker) Declare(ctx context.Context, channel broker.Channel) error {
 		return there
 	}
 	return b.once(ctx, "declare", channel.Address, func(ch *amqp091.Channel) error {
+		if r.queue != "" {
+			_, err := ch.QueueDeclare(r.queue, true, false, false, false, queueArguments(&channel))
+			return err
+		}
+		return ch.ExchangeDeclare(r.exchange, r.kind, true, false, false, false, nil)
+	})
+}
+
+// Check asks whether the exchange, or the queue, is there, and whether it is of
+// the type and has the arguments that the settings ask for: AMQP tells of neither,
+// but refuses to declare what is there in another way.
+func (b *Broker) Check(ctx context.Context, channel broker.Channel) error {
+	r := routeOf(&channel)
+	err := b.once(ctx, "check", channel.Address, func(ch *amqp091.Channel) error {
+		if r.queue != "" {
+			_, err := ch.QueueDeclarePassive(r.queue, true, false, false, false, nil)
+			return err
+		}
+		return ch.ExchangeDeclarePassive(r.exchange, r.kind, true, false, false, false, nil)
+	})
+	if err != nil {
+		return err
+	}
+	return b.once(ctx, "check", channel.Address, func(ch *amqp091.Channel) error {
 		if r.queue != "" {
 			_, err := ch.QueueDeclare(r.queue, true, false, false, false, queueArguments(&channel))
 			return err

@@ -16,8 +16,10 @@ func TestReal(t *testing.T) {
 	}
 	h := brokertest.Harness{
 		Adapter: amqp.Adapter, URL: "amqp://" + address, Absent: "amqp://127.0.0.1:1", Refused: "amqp://guest:wrong-password@" + address,
-		Through: func(proxy string) string { return "amqp://" + proxy },
-		Behind:  address,
+		Through:  func(proxy string) string { return "amqp://" + proxy },
+		Behind:   address,
+		Ordered:  map[string]string{"amqp.singleActiveConsumer": "true"},
+		Disagree: map[string]string{"amqp.exchangeType=topic": "inequivalent arg 'type'"},
 	}
 	t.Run("quorum", func(t *testing.T) { brokertest.Run(t, h) })
 }

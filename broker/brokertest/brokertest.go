@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -43,6 +44,12 @@ type Harness struct {
 	Cut func()
 	// Few is for a fake that takes a tenth of a second for each message of a key.
 	Few bool
+	// Ordered are settings beside Settings that ask for order among the members of a
+	// group, where the broker wants to be asked.
+	Ordered map[string]string
+	// Disagree are settings that a channel made with Settings does not have, and one
+	// word of each that the finding has to have.
+	Disagree map[string]string
 	// AckWait is the shortest that the broker minds, 1 s where not said.
 	AckWait time.Duration
 }
@@ -80,6 +87,7 @@ func Run(t *testing.T, h Harness) {
 		{"Term", term}, {"Unsettled", unsettled}, {"AckWait", ackWait}, {"InFlight", inFlight}, {"Stop", stop}, {"SettledOnce", settledOnce},
 		{"Concurrent", concurrent}, {"Joining", joining}, {"Dedupe", dedupe}, {"Expires", expires}, {"Large", large}, {"Missing", missing}, {"Unrouted", unrouted},
 		{"Cancelled", cancelled}, {"Closed", closed}, {"Refused", refused}, {"Absent", absent}, {"Cut", cut}, {"Declare", declare},
+		{"CutOrder", cutOrder}, {"GroupOrder", groupOrder}, {"Check", check},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -109,7 +117,12 @@ func (s *suite) ctx() context.Context {
 // channel declares a channel of its own.
 func (s *suite) channel() broker.Channel {
 	s.Helper()
-	c := broker.Channel{Address: fmt.Sprintf("suite.%d.%d", time.Now().UnixNano(), counter.Add(1)), Settings: s.h.Settings}
+	return s.channelWith(s.h.Settings)
+}
+
+func (s *suite) channelWith(settings map[string]string) broker.Channel {
+	s.Helper()
+	c := broker.Channel{Address: fmt.Sprintf("suite.%d.%d", time.Now().UnixNano(), counter.Add(1)), Settings: settings}
 	if a, ok := s.b.(broker.Admin); ok {
 		if err := a.Declare(s.ctx(), c); err != nil {
 			s.Fatal(err)
@@ -1050,6 +1063,180 @@ func cut(s *suite) {
 		if time.Now().After(deadline) {
 			s.Fatalf("%d of %d came", n, total)
 		}
+	}
+}
+
+// cutOrder cuts every connection while calls of many messages are under way: what
+// is sent again may come twice, but of one key no message comes for the first time
+// behind a later one.
+func cutOrder(s *suite) {
+	if s.f.Order == broker.Unordered {
+		s.Skip("the broker keeps no order")
+	}
+	url, cutAll := s.h.URL, s.h.Cut
+	switch {
+	case s.h.Through != nil:
+		p := newProxy(s, s.h.Behind)
+		url, cutAll = s.h.Through(p.address), p.cut
+	case cutAll == nil:
+		s.Skip("the connections cannot be cut")
+	}
+	c := s.channel()
+	box := s.subscribe(s.b, c, broker.Options{Group: "g", AckWait: s.ackWait()}, ack)
+	mine := open(s, s.h.Adapter, url)
+	calls, each := 4, s.many(2000)
+	stop := make(chan bool)
+	cutting := make(chan bool)
+	go func() {
+		defer close(cutting)
+		for i := range 6 {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Duration(10+20*i) * time.Millisecond):
+				cutAll()
+			}
+		}
+	}()
+	failed := map[int]bool{} // which were not acknowledged: none of them need have come
+	for call := range calls {
+		var batch []broker.Message
+		for i := range each {
+			m := message(strconv.Itoa(call*each + i))
+			m.Key = "key"
+			batch = append(batch, m)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		err := mine.Publish(ctx, c, batch...)
+		cancel()
+		var p *broker.PublishError
+		if errors.As(err, &p) {
+			for _, f := range p.Failed {
+				failed[call*each+f.Index] = true
+			}
+			s.Logf("%d of %d were not acknowledged, the first: %v", len(p.Failed), p.Of, p.Failed[0].Err)
+		} else if err != nil {
+			s.Fatal(err)
+		}
+	}
+	close(stop)
+	<-cutting
+	seen := map[int]bool{}
+	last, due := -1, calls*each-len(failed)
+	for due > 0 {
+		n, _ := strconv.Atoi(string(box.next().Message().Body))
+		if seen[n] {
+			continue
+		}
+		seen[n] = true
+		if !failed[n] {
+			due--
+		}
+		if n < last {
+			s.Fatalf("number %d came for the first time behind number %d", n, last)
+		}
+		last = n
+	}
+}
+
+// groupOrder: a member ends and another goes on, while messages flow; of one key
+// none comes for the first time behind a later one, whoever gets it.
+func groupOrder(s *suite) {
+	if s.f.GroupOrder == broker.Unordered || !s.f.Share {
+		s.Skip("there is no order among members")
+	}
+	settings := maps.Clone(s.h.Settings)
+	if settings == nil {
+		settings = map[string]string{}
+	}
+	maps.Copy(settings, s.h.Ordered)
+	c := s.channelWith(settings)
+	const keys = 5
+	total := s.many(600)
+	var mu sync.Mutex
+	var last [keys]int
+	seen := map[string]bool{}
+	note := func(d broker.Delivery) {
+		body := string(d.Message().Body)
+		var key, n int
+		fmt.Sscan(body, &key, &n)
+		mu.Lock()
+		if !seen[body] {
+			seen[body] = true
+			if n < last[key] {
+				s.Errorf("of key %d number %d came for the first time behind number %d", key, n, last[key])
+			}
+			last[key] = n
+		}
+		mu.Unlock()
+		_ = d.Ack()
+	}
+	options := broker.Options{Group: "g", MaxInFlight: 20, AckWait: s.ackWait()}
+	first := s.subscribe(open(s, s.h.Adapter, s.h.URL), c, options, note)
+	s.subscribe(open(s, s.h.Adapter, s.h.URL), c, options, note)
+	for i := 0; i < total; i += 50 {
+		var batch []broker.Message
+		for j := i; j < i+50; j++ {
+			m := message(fmt.Sprintf("%d %d", j%keys, j/keys))
+			m.Key = "key" + strconv.Itoa(j%keys)
+			batch = append(batch, m)
+		}
+		s.publish(c, batch...)
+		if i == total/2/50*50 {
+			first.stop()
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		mu.Lock()
+		n := len(seen)
+		mu.Unlock()
+		if n == total {
+			return
+		}
+		if time.Now().After(end) {
+			s.Fatalf("%d of %d came", n, total)
+		}
+	}
+}
+
+// check compares channels with what is there.
+func check(s *suite) {
+	a, ok := s.b.(broker.Checker)
+	if !ok {
+		s.Skip("the adapter compares nothing")
+	}
+	c := s.channel()
+	if err := a.Check(s.ctx(), c); err != nil {
+		s.Errorf("what was declared disagrees: %v", err)
+	}
+	missing := c
+	missing.Address += ".missing"
+	if err := a.Check(s.ctx(), missing); !errors.Is(err, broker.ErrNoChannel) {
+		s.Errorf("a channel that is missing: %v", err)
+	}
+	if len(s.h.Disagree) == 0 {
+		s.Fatal("the harness says nothing that would disagree")
+	}
+	for setting, word := range s.h.Disagree {
+		other := c
+		other.Settings = maps.Clone(s.h.Settings)
+		if other.Settings == nil {
+			other.Settings = map[string]string{}
+		}
+		name, value, _ := strings.Cut(setting, "=")
+		other.Settings[name] = value
+		err := a.Check(s.ctx(), other)
+		if !errors.Is(err, broker.ErrDisagrees) {
+			s.Errorf("%s: %v", setting, err)
+			continue
+		}
+		if text := err.Error(); !strings.Contains(text, c.Address) || !strings.Contains(text, word) {
+			s.Errorf("%s: %v", setting, err)
+		}
+	}
+	if err := a.Check(s.ctx(), c); err != nil {
+		s.Errorf("comparing changed something: %v", err)
 	}
 }
 

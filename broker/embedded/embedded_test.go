@@ -26,7 +26,8 @@ func TestConformance(t *testing.T) {
 		}
 		return b, err
 	}}
-	brokertest.Run(t, brokertest.Harness{Adapter: adapter, URL: url})
+	brokertest.Run(t, brokertest.Harness{Adapter: adapter, URL: url, Ordered: map[string]string{"nats.singleActive": "true"},
+		Disagree: map[string]string{"nats.maxAge=24h": "for ever on the broker"}})
 }
 
 func TestFolder(t *testing.T) {

@@ -157,7 +157,7 @@ func denied(err error) bool {
 
 // Features is what Kafka can do.
 func (b *Broker) Features() broker.Features {
-	return broker.Features{Replay: true, ReplayTime: true, Share: true, Keep: true, Order: broker.KeyOrder, Positions: true, MaxBytes: b.maxBytes}
+	return broker.Features{Replay: true, ReplayTime: true, Share: true, Keep: true, Order: broker.KeyOrder, GroupOrder: broker.KeyOrder, Positions: true, MaxBytes: b.maxBytes}
 }
 
 // Binding is that of Kafka.
@@ -238,6 +238,63 @@ func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages .
 		failures.Add(i, b.fail("publish", channel.Address, err))
 	}
 	return failures.Err(len(messages))
+}
+
+// Check compares kafka.partitions, kafka.replicas and kafka.config.NAME, those
+// that are set, with the topic. Partitions have to be as many, neither less nor
+// more: keys would be found on others.
+func (b *Broker) Check(ctx context.Context, channel broker.Channel) error {
+	topic := topicOf(&channel)
+	known, err := b.admin.ListTopics(ctx, topic)
+	if err == nil {
+		err = known[topic].Err
+	}
+	if err == nil && !known.Has(topic) {
+		err = kerr.UnknownTopicOrPartition
+	}
+	if err != nil {
+		return b.fail("check", channel.Address, err)
+	}
+	var d broker.Disagree
+	partitions := known[topic].Partitions
+	replicas := 0
+	for _, p := range partitions {
+		if replicas == 0 || len(p.Replicas) < replicas {
+			replicas = len(p.Replicas)
+		}
+	}
+	for setting, there := range map[string]int{"kafka.partitions": len(partitions), "kafka.replicas": replicas} {
+		if s := channel.Setting(setting, ""); s != "" {
+			d.Add(setting, s, strconv.Itoa(there))
+		}
+	}
+	var names []string
+	for name := range channel.Settings {
+		if key, ok := strings.CutPrefix(name, "kafka.config."); ok {
+			names = append(names, key)
+		}
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		configs, err := b.admin.DescribeTopicConfigs(ctx, topic)
+		if err == nil {
+			var one kadm.ResourceConfig
+			if one, err = configs.On(topic, nil); err == nil {
+				err = one.Err
+			}
+			there := map[string]string{}
+			for _, c := range one.Configs {
+				there[c.Key] = c.MaybeValue()
+			}
+			for _, key := range names {
+				d.Add("kafka.config."+key, strings.ReplaceAll(channel.Settings["kafka.config."+key], " ", ""), there[key])
+			}
+		}
+		if err != nil {
+			return b.fail("check", channel.Address, err)
+		}
+	}
+	return d.Err(b.target, channel.Address)
 }
 
 // Declare makes the topic of a channel.

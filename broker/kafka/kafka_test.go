@@ -42,6 +42,11 @@ func (c *connections) cut() {
 	c.open = nil
 }
 
+var disagree = map[string]string{
+	"kafka.partitions=6": "kafka.partitions is 6 in the contract and 4 on the broker", "kafka.replicas=3": "kafka.replicas is 3 in the contract and ",
+	"kafka.config.retention.ms=1234": "kafka.config.retention.ms is 1234 in the contract and ",
+}
+
 func TestConformance(t *testing.T) {
 	var c connections
 	kafka.SetDial(c.dial)
@@ -55,7 +60,7 @@ func TestConformance(t *testing.T) {
 	// the answer of a real cluster is understood is held by TestReal.
 	brokertest.Run(t, brokertest.Harness{
 		Adapter: kafka.Adapter, URL: "kafka://treaty:secret@" + hosts, Absent: "kafka://127.0.0.1:1",
-		Settings: map[string]string{"kafka.partitions": "4"}, Cut: c.cut,
+		Settings: map[string]string{"kafka.partitions": "4"}, Cut: c.cut, Disagree: disagree,
 	})
 }
 
@@ -68,7 +73,7 @@ func TestReal(t *testing.T) {
 	var c connections
 	kafka.SetDial(c.dial)
 	h := brokertest.Harness{
-		Adapter: kafka.Adapter, URL: "kafka://" + hosts, Absent: "kafka://127.0.0.1:1", Cut: c.cut,
+		Adapter: kafka.Adapter, URL: "kafka://" + hosts, Absent: "kafka://127.0.0.1:1", Cut: c.cut, Disagree: disagree,
 		Settings: map[string]string{"kafka.partitions": "4"},
 	}
 	if secured := os.Getenv("TREATY_KAFKA_SASL"); secured != "" {

@@ -13,6 +13,9 @@
 //	nats.duplicateWindow  how long it knows an Identity, 2m
 //	nats.storage          file or memory
 //	nats.maxAckPending    unsettled deliveries of a whole group, 1000 or more
+//	nats.singleActive     true: one member at a time gets the messages of a group, in order; the
+//	                      others take over when it ends, or seconds after it was last heard of
+//	                      and what it left unsettled has come back (Options.AckWait, 30 s)
 package nats
 
 import (
@@ -48,11 +51,8 @@ type Broker struct {
 	OnClose func() error
 	closed  atomic.Bool
 	known   sync.Map // addresses that AutoDeclare has seen to
+	acks    acks
 }
-
-// publishWait is how long an acknowledgement is waited for until the message is
-// sent again.
-const publishWait = 5 * time.Second
 
 // pullWait is how long a request for messages stands: what a lost one can cost.
 const pullWait = 5 * time.Second
@@ -105,9 +105,12 @@ func Connect(ctx context.Context, t *broker.Target, urls string, options ...nats
 		return nil, t.Fail("open", "", kind, err, "")
 	}
 	b.conn = conn
-	b.js, err = jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(maxPending*4), jetstream.WithPublishAsyncTimeout(publishWait))
+	b.js, err = jetstream.New(conn)
 	if err == nil {
 		_, err = b.js.AccountInfo(ctx)
+	}
+	if err == nil {
+		err = b.listen()
 	}
 	if err != nil {
 		conn.Close()
@@ -125,9 +128,19 @@ func Connect(ctx context.Context, t *broker.Target, urls string, options ...nats
 	return b, nil
 }
 
+// listen subscribes to the answers of streams.
+func (b *Broker) listen() error {
+	b.acks = acks{prefix: b.conn.NewInbox() + ".", calls: map[uint64]*call{}}
+	s, err := b.conn.Subscribe(b.acks.prefix+">", b.acks.came)
+	if err == nil {
+		err = s.SetPendingLimits(-1, -1)
+	}
+	return err
+}
+
 // Features is what JetStream can do.
 func (b *Broker) Features() broker.Features {
-	return broker.Features{Replay: true, ReplayTime: true, Share: true, Keep: true, Order: broker.ChannelOrder, Attempts: true, Dedupe: true, AckWait: true,
+	return broker.Features{Replay: true, ReplayTime: true, Share: true, Keep: true, Order: broker.ChannelOrder, GroupOrder: broker.ChannelOrder, Attempts: true, Dedupe: true, AckWait: true,
 		Positions: true, Expires: b.perMessageTTL(), MaxBytes: int(b.conn.MaxPayload())}
 }
 
@@ -167,9 +180,11 @@ func (b *Broker) fail(op, channel string, err error) error {
 	switch {
 	case b.closed.Load(), errors.Is(err, nats.ErrConnectionClosed):
 		kind = broker.ErrClosed
+	case errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrConsumerNotFound):
+		kind, advice = broker.ErrNoChannel, "the consumer of the group was deleted, and its place with it: subscribe anew, and say where to start"
 	case errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
 		kind, advice = broker.ErrNoChannel, "no stream has this subject: declare the channel, or make a stream for it"
-	case errors.Is(err, nats.ErrMaxPayload):
+	case errors.Is(err, nats.ErrMaxPayload), refusedAs(err, jetstream.JSErrCodeStreamMessageExceedsMaximum), refusedAs(err, headerTooLarge):
 		kind = broker.ErrTooLarge
 	case errors.Is(err, nats.ErrPermissionViolation), errors.Is(err, nats.ErrAuthorization):
 		kind = broker.ErrDenied
@@ -177,96 +192,12 @@ func (b *Broker) fail(op, channel string, err error) error {
 	return b.target.Fail(op, channel, kind, err, advice)
 }
 
-// maxPending is how many messages of a call wait for their acknowledgement at a
-// time.
-const maxPending = 1024
+// headerTooLarge is what a server answers to headers of more than 64 KiB.
+const headerTooLarge jetstream.ErrorCode = 10097
 
-// Publish sends messages and waits for the acknowledgement of the stream.
-func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages ...broker.Message) error {
-	var failures broker.Failures
-	if err := b.declare(ctx, channel); err != nil {
-		for i := range messages {
-			failures.Add(i, err)
-		}
-		return failures.Err(len(messages))
-	}
-	var futures [maxPending]jetstream.PubAckFuture
-	for from := 0; from < len(messages); from += maxPending {
-		part := messages[from:min(from+maxPending, len(messages))]
-		for i := range part {
-			futures[i] = nil
-			var err error
-			if futures[i], err = b.send(&channel, &part[i]); err != nil {
-				failures.Add(from+i, b.fail("publish", channel.Address, err))
-			}
-		}
-		for i := range part {
-			if futures[i] != nil {
-				failures.Add(from+i, b.fail("publish", channel.Address, b.acknowledged(ctx, &channel, &part[i], futures[i])))
-			}
-		}
-	}
-	return failures.Err(len(messages))
-}
-
-func (b *Broker) send(channel *broker.Channel, m *broker.Message) (jetstream.PubAckFuture, error) {
-	if limit := b.conn.MaxPayload(); int64(len(m.Body)) > limit {
-		return nil, nats.ErrMaxPayload
-	}
-	made := &nats.Msg{Subject: channel.Address, Data: m.Body}
-	if len(m.Headers) > 0 || m.Identity != "" || m.Expires > 0 {
-		made.Header = make(nats.Header, len(m.Headers)+2)
-		values := make([]string, len(m.Headers)) // one allocation for all
-		for i := range m.Headers {
-			h := &m.Headers[i]
-			if strings.ContainsAny(h.Name, ": \r\n") || strings.ContainsAny(h.Value.String(), "\r\n") {
-				return nil, fmt.Errorf("%w: header %q has a line break, or a name that is none", broker.ErrUsage, h.Name)
-			}
-			values[i] = h.Value.String()
-			if have, ok := made.Header[h.Name]; ok {
-				made.Header[h.Name] = append(have, values[i])
-				continue
-			}
-			made.Header[h.Name] = values[i : i+1 : i+1]
-		}
-		if m.Identity != "" {
-			made.Header[jetstream.MsgIDHeader] = []string{m.Identity}
-		}
-		if m.Expires > 0 {
-			made.Header[jetstream.MsgTTLHeader] = []string{max(m.Expires.Round(time.Second), time.Second).String()}
-		}
-	}
-	return b.js.PublishMsgAsync(made)
-}
-
-// acknowledged waits for an acknowledgement, and sends again what got lost on
-// the way.
-func (b *Broker) acknowledged(ctx context.Context, channel *broker.Channel, m *broker.Message, future jetstream.PubAckFuture) error {
-	for n := 0; ; n++ {
-		select {
-		case <-future.Ok():
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		case err := <-future.Err():
-			switch {
-			case b.closed.Load():
-				return err
-			case errors.Is(err, jetstream.ErrAsyncPublishTimeout), errors.Is(err, nats.ErrDisconnected):
-				select {
-				case <-time.After(broker.Backoff(n)):
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-			default:
-				return err
-			}
-			var sent error
-			if future, sent = b.send(channel, m); sent != nil {
-				return sent
-			}
-		}
-	}
+func refusedAs(err error, code jetstream.ErrorCode) bool {
+	var said *jetstream.APIError
+	return errors.As(err, &said) && said.ErrorCode == code
 }
 
 // name makes a name of a stream or consumer of an address or group: no dots,
@@ -339,6 +270,60 @@ func (b *Broker) Declare(ctx context.Context, channel broker.Channel) error {
 	return b.fail("declare", channel.Address, err)
 }
 
+// Check compares nats.replicas, nats.maxAge, nats.duplicateWindow and
+// nats.storage, those that are set, with the stream that has the subject. A server
+// that is embedded is alone, and has no replicas.
+func (b *Broker) Check(ctx context.Context, channel broker.Channel) error {
+	stream, err := b.js.StreamNameBySubject(ctx, channel.Address)
+	var have *jetstream.StreamInfo
+	if err == nil {
+		var s jetstream.Stream
+		if s, err = b.js.Stream(ctx, stream); err == nil {
+			have = s.CachedInfo()
+		}
+	}
+	if err != nil {
+		return b.fail("check", channel.Address, err)
+	}
+	wrong := func(setting string, err error) error {
+		return b.target.Fail("check", channel.Address, broker.ErrUsage, fmt.Errorf("%s: %w", setting, err), "")
+	}
+	var d broker.Disagree
+	if s := channel.Setting("nats.stream", ""); s != "" {
+		d.Add("nats.stream", s, have.Config.Name)
+	}
+	if s := channel.Setting("nats.replicas", ""); s != "" && !b.AutoDeclare {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return wrong("nats.replicas", err)
+		}
+		d.Add("nats.replicas", strconv.Itoa(n), strconv.Itoa(have.Config.Replicas))
+	}
+	for _, one := range []struct {
+		setting string
+		there   time.Duration
+	}{{"nats.maxAge", have.Config.MaxAge}, {"nats.duplicateWindow", have.Config.Duplicates}} {
+		if s := channel.Setting(one.setting, ""); s != "" {
+			asked, err := time.ParseDuration(s)
+			if err != nil {
+				return wrong(one.setting, err)
+			}
+			there := one.there.String()
+			if one.there == 0 && one.setting == "nats.maxAge" {
+				there = "for ever"
+				if asked == 0 {
+					continue
+				}
+			}
+			d.Add(one.setting, asked.String(), there)
+		}
+	}
+	if s := channel.Setting("nats.storage", ""); s != "" {
+		d.Add("nats.storage", s, strings.ToLower(have.Config.Storage.String()))
+	}
+	return d.Err(b.target, channel.Address)
+}
+
 // Remove deletes the stream of a channel.
 func (b *Broker) Remove(ctx context.Context, channel broker.Channel) error {
 	b.known.Delete(channel.Address)
@@ -351,9 +336,6 @@ func (b *Broker) Remove(ctx context.Context, channel broker.Channel) error {
 	}
 	return b.fail("remove", channel.Address, err)
 }
-
-// chunk is how many deliveries are made at a time.
-const chunk = 32
 
 // Subscribe makes or finds the consumer of the group.
 func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options broker.Options, handle func(broker.Delivery)) (broker.Subscription, error) {
@@ -402,60 +384,199 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	if err != nil {
 		return nil, b.fail("subscribe", channel.Address, err)
 	}
-	s := &subscription{Gate: gate.New(inFlight, handle)}
-	var made []delivery // some at a time, by one callback after the other
-	s.consuming, err = consumer.Consume(func(m jetstream.Msg) {
-		if len(made) == 0 {
-			made = make([]delivery, chunk)
-		}
-		d := &made[0]
-		made = made[1:]
-		d.msg, d.gate, d.broker = m, s.Gate, b
-		if h := m.Headers(); len(h) > 0 {
-			d.message.Headers = make([]event.Header, 0, len(h))
-			d.message.FromMap(h)
-		}
-		if data := m.Data(); len(data) > 0 {
-			d.message.Body = data
-		}
-		if !s.Deliver(d) {
-			_ = m.Nak()
-		}
-	}, jetstream.PullMaxMessages(max(2, inFlight)), jetstream.PullExpiry(pullWait), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-		if errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, nats.ErrConnectionClosed) {
-			go s.Close(b.fail("subscribe", channel.Address, err))
-		}
-	}))
-	if err != nil {
+	s := &subscription{Gate: gate.New(inFlight, handle), broker: b, address: channel.Address, stream: stream, config: c, consumer: consumer, inFlight: inFlight}
+	s.last.Store(consumer.CachedInfo().Delivered.Stream)
+	if options.Group != "" && channel.Setting("nats.singleActive", "") == "true" {
+		return s, s.standBy(ctx, channel)
+	}
+	if err := s.consume(); err != nil {
 		return nil, b.fail("subscribe", channel.Address, err)
 	}
-	if options.Group == "" {
-		s.forget = func(ctx context.Context) { _ = b.js.DeleteConsumer(ctx, stream, consumer.CachedInfo().Name) }
-	}
-	go func() {
-		<-s.consuming.Closed()
-		s.Close(nil)
-	}()
 	return s, nil
 }
 
+// chunk is how many deliveries are made at a time, unless they are of more than
+// large bytes: who holds one of them holds all.
+const (
+	chunk = 32
+	large = 4 << 10
+)
+
 type subscription struct {
 	*gate.Gate
-	consuming jetstream.ConsumeContext
-	forget    func(context.Context) // nil where the consumer stays
+	broker   *Broker
+	address  string
+	stream   string
+	config   jetstream.ConsumerConfig
+	inFlight int
+	last     atomic.Uint64 // of the stream, that came
+	looking  atomic.Bool   // after a consumer that may be gone
+
+	mu        sync.Mutex
+	consumer  jetstream.Consumer
+	consuming jetstream.ConsumeContext // nil where nothing is
+	stopped   bool
+	lead      *lead // nil where all members are active
+}
+
+// consume begins to consume.
+func (s *subscription) consume() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return nil
+	}
+	var made []delivery // some at a time, by one callback after the other
+	var headers []event.Header
+	consuming, err := s.consumer.Consume(func(m jetstream.Msg) {
+		data := m.Data()
+		var d *delivery
+		if len(data) > large {
+			d = &delivery{}
+		} else {
+			if len(made) == 0 {
+				made = make([]delivery, chunk)
+			}
+			d = &made[0]
+			made = made[1:]
+		}
+		d.msg, d.s = m, s
+		if h := m.Headers(); len(h) > 0 {
+			n := 0
+			for _, values := range h {
+				n += len(values)
+			}
+			if cap(headers)-len(headers) < n {
+				headers = make([]event.Header, 0, max(n, 2*chunk))
+			}
+			from := len(headers)
+			d.message.Headers = headers[from : from : from+n]
+			d.message.FromMap(h)
+			headers = headers[:from+n]
+		}
+		if len(data) > 0 {
+			d.message.Body = data
+		}
+		if s.config.Durable == "" {
+			s.last.Store(max(s.last.Load(), d.meta().Sequence.Stream))
+		}
+		if s.lead != nil && !s.lead.holds() || !s.Deliver(d) {
+			_ = m.Nak()
+		}
+	}, jetstream.PullMaxMessages(max(2, s.inFlight)), jetstream.PullExpiry(pullWait), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+		switch {
+		case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, jetstream.ErrConnectionClosed):
+			go s.end(err)
+		case errors.Is(err, jetstream.ErrConsumerDeleted):
+			go s.gone(err)
+		case errors.Is(err, jetstream.ErrNoHeartbeat), errors.Is(err, nats.ErrNoResponders):
+			go s.look()
+		}
+	}))
+	if err != nil {
+		return err
+	}
+	s.consuming = consuming
+	return nil
+}
+
+// look looks whether the consumer is still there, when nothing has been heard of
+// it: it may have been taken away while the connection was.
+func (s *subscription) look() {
+	if s.looking.Swap(true) {
+		return
+	}
+	defer s.looking.Store(false)
+	s.mu.Lock()
+	consumer := s.consumer
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), pullWait)
+	defer cancel()
+	if _, err := consumer.Info(ctx); errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		s.gone(err)
+	}
+}
+
+// gone is for a consumer that is gone. A reader's is made again behind what came;
+// that of a group was its place, and nobody can tell where to go on.
+func (s *subscription) gone(err error) {
+	if s.config.Durable == "" {
+		err = s.again()
+	}
+	if err != nil {
+		s.end(err)
+	}
+}
+
+// end ends a subscription that is broken for good.
+func (s *subscription) end(err error) {
+	s.Close(s.broker.fail("subscribe", s.address, err))
+	if s.lead != nil {
+		s.lead.cancel()
+	}
+}
+
+// again makes a reader's consumer again.
+func (s *subscription) again() error {
+	c := s.config
+	c.DeliverPolicy, c.OptStartSeq, c.OptStartTime = jetstream.DeliverByStartSequencePolicy, s.last.Load()+1, nil
+	for n := 0; ; n++ {
+		ctx, cancel := context.WithTimeout(context.Background(), pullWait)
+		consumer, err := s.broker.js.CreateConsumer(ctx, s.stream, c)
+		cancel()
+		if err == nil {
+			s.mu.Lock()
+			before := s.consuming
+			s.consumer, s.consuming = consumer, nil
+			s.mu.Unlock()
+			if before != nil {
+				before.Stop()
+			}
+			return s.consume()
+		}
+		if errors.Is(err, jetstream.ErrStreamNotFound) || s.broker.conn.IsClosed() {
+			return err
+		}
+		select {
+		case <-time.After(broker.Backoff(n)):
+		case <-s.Done():
+			return nil
+		}
+	}
+}
+
+// pause ends consuming; what was fetched goes back.
+func (s *subscription) pause(ctx context.Context) {
+	s.mu.Lock()
+	consuming := s.consuming
+	s.consuming = nil
+	s.mu.Unlock()
+	if consuming == nil {
+		return
+	}
+	consuming.Drain()
+	select {
+	case <-consuming.Closed():
+	case <-ctx.Done():
+		consuming.Stop()
+	}
 }
 
 func (s *subscription) Stop(ctx context.Context) error {
 	s.Close(nil)
-	s.consuming.Drain() // what was fetched goes back
-	select {
-	case <-s.consuming.Closed():
-	case <-ctx.Done():
-		s.consuming.Stop()
-	}
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
+	s.pause(ctx)
 	err := s.Drain(ctx)
-	if s.forget != nil {
-		s.forget(context.WithoutCancel(ctx))
+	if s.lead != nil {
+		s.lead.leave(ctx, err == nil)
+	}
+	if s.config.Durable == "" {
+		s.mu.Lock()
+		consumer := s.consumer
+		s.mu.Unlock()
+		_ = s.broker.js.DeleteConsumer(context.WithoutCancel(ctx), s.stream, consumer.CachedInfo().Name)
 	}
 	return err
 }
@@ -463,8 +584,7 @@ func (s *subscription) Stop(ctx context.Context) error {
 type delivery struct {
 	message event.Message
 	msg     jetstream.Msg
-	gate    *gate.Gate
-	broker  *Broker
+	s       *subscription
 	settled atomic.Bool
 }
 
@@ -488,8 +608,8 @@ func (d *delivery) settle(by func() error) error {
 		return nil
 	}
 	err := by()
-	d.gate.Settled()
-	return d.broker.fail("settle", d.msg.Subject(), err)
+	d.s.Settled()
+	return d.s.broker.fail("settle", d.msg.Subject(), err)
 }
 
 func (d *delivery) Ack() error  { return d.settle(d.msg.Ack) }
@@ -503,5 +623,5 @@ func (d *delivery) InProgress() error {
 	if d.settled.Load() {
 		return nil
 	}
-	return d.broker.fail("settle", d.msg.Subject(), d.msg.InProgress())
+	return d.s.broker.fail("settle", d.msg.Subject(), d.msg.InProgress())
 }

@@ -45,5 +45,10 @@ func harness(address, user string) brokertest.Harness {
 		Absent:  "nats://127.0.0.1:1",
 		Through: func(proxy string) string { return fmt.Sprintf("nats://%s%s", user, proxy) },
 		Behind:  address,
+		Ordered: map[string]string{"nats.singleActive": "true"},
+		Disagree: map[string]string{
+			"nats.replicas=3": "nats.replicas is 3 in the contract and 1 on the broker", "nats.maxAge=24h": "nats.maxAge is 24h0m0s in the contract and for ever on the broker",
+			"nats.duplicateWindow=10m": "nats.duplicateWindow is 10m0s in the contract and 2m0s", "nats.storage=memory": "nats.storage is memory in the contract and file",
+		},
 	}
 }

@@ -107,7 +107,7 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 
 // Features is what Pub/Sub can do.
 func (b *Broker) Features() broker.Features {
-	return broker.Features{Share: true, Keep: true, Order: broker.KeyOrder, Positions: true, MaxBytes: MaxBytes}
+	return broker.Features{Share: true, Keep: true, Order: broker.KeyOrder, GroupOrder: broker.KeyOrder, Positions: true, MaxBytes: MaxBytes}
 }
 
 // Binding is that of Pub/Sub.

@@ -1,0 +1,258 @@
+package nats_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/broker/nats"
+	"github.com/treaty-events/treaty/event"
+)
+
+func serve(t *testing.T) string {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server did not start")
+	}
+	return "nats://" + s.Addr().(*net.TCPAddr).String()
+}
+
+func open(t *testing.T, url string) broker.Broker {
+	t.Helper()
+	b, err := broker.Open(t.Context(), url, nats.Adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func declared(t *testing.T, b broker.Broker, settings map[string]string) broker.Channel {
+	t.Helper()
+	c := broker.Channel{Address: fmt.Sprintf("lost.%d", time.Now().UnixNano()), Settings: settings}
+	if err := b.(broker.Admin).Declare(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.(broker.Admin).Remove(context.Background(), c) })
+	return c
+}
+
+func publish(t *testing.T, b broker.Broker, c broker.Channel, from, to int) {
+	t.Helper()
+	var all []broker.Message
+	for i := from; i < to; i++ {
+		all = append(all, broker.Message{Message: event.Message{Body: []byte(strconv.Itoa(i))}})
+	}
+	if err := b.Publish(t.Context(), c, all...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestConsumerGone: the server forgets a consumer, as it does with one that was
+// not heard of for a while. A reader goes on behind what came; a group has lost
+// its place and says so.
+func TestConsumerGone(t *testing.T) {
+	url := serve(t)
+	b := open(t, url)
+	conn, err := natsgo.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := declared(t, b, nil)
+	stream := strings.ReplaceAll(c.Address, ".", "~")
+	forget := func() {
+		t.Helper()
+		s, err := js.Stream(t.Context(), stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range s.ConsumerNames(t.Context()).Name() {
+			if err := s.DeleteConsumer(t.Context(), name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	publish(t, b, c, 0, 3) // before the reader, who starts from the latest
+	for _, start := range []broker.From{broker.Latest, broker.Earliest} {
+		came := make(chan string, 100)
+		reader, err := b.Subscribe(t.Context(), c, broker.Options{Start: broker.Start{From: start}}, func(d broker.Delivery) {
+			_ = d.Ack()
+			came <- string(d.Message().Body)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := func(want int) {
+			t.Helper()
+			select {
+			case got := <-came:
+				if got != strconv.Itoa(want) {
+					t.Fatalf("%s came, and not %d", got, want)
+				}
+			case <-reader.Done():
+				t.Fatal(reader.Err())
+			case <-time.After(20 * time.Second):
+				t.Fatalf("%d did not come", want)
+			}
+		}
+		n := 3
+		if start == broker.Earliest {
+			for i := range 5 {
+				next(i)
+			}
+			n = 5
+		}
+		forget()
+		publish(t, b, c, n, n+1)
+		next(n)
+		forget()
+		publish(t, b, c, n+1, n+2)
+		next(n + 1)
+		if err := reader.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	group, err := b.Subscribe(t.Context(), c, broker.Options{Group: "g"}, func(d broker.Delivery) { _ = d.Ack() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	forget()
+	select {
+	case <-group.Done():
+		if !errors.Is(group.Err(), broker.ErrNoChannel) {
+			t.Error(group.Err())
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("a group without a consumer waits for ever")
+	}
+	_ = group.Stop(t.Context())
+}
+
+// TestSingleActive: of the members of a group one is active; when it ends the next
+// goes on behind it, and when it vanishes the next does what it left first.
+func TestSingleActive(t *testing.T) { singleActive(t, serve(t)) }
+
+// TestSingleActiveReal is the same on a server that runs already, an old one.
+func TestSingleActiveReal(t *testing.T) {
+	address := os.Getenv("TREATY_NATS")
+	if address == "" {
+		t.Skip("TREATY_NATS is no address: make integration sets it")
+	}
+	singleActive(t, "nats://"+address)
+}
+
+func singleActive(t *testing.T, url string) {
+	admin := open(t, url)
+	c := declared(t, admin, map[string]string{"nats.singleActive": "true"})
+	type came struct{ member, n int }
+	var mu sync.Mutex
+	var all []came
+	arrived := func() []came {
+		mu.Lock()
+		defer mu.Unlock()
+		return append([]came(nil), all...)
+	}
+	until := func(what string, ok func([]came) bool) {
+		t.Helper()
+		for end := time.Now().Add(40 * time.Second); !ok(arrived()); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s: %v", what, arrived())
+			}
+		}
+	}
+	options := broker.Options{Group: "g", AckWait: 2 * time.Second, MaxInFlight: 20}
+	join := func(member int, holds func(n int) bool) (broker.Broker, broker.Subscription) {
+		t.Helper()
+		b := open(t, url)
+		s, err := b.Subscribe(t.Context(), c, options, func(d broker.Delivery) {
+			n, _ := strconv.Atoi(string(d.Message().Body))
+			mu.Lock()
+			all = append(all, came{member, n})
+			mu.Unlock()
+			if !holds(n) {
+				_ = d.Ack()
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b, s
+	}
+	never := func(int) bool { return false }
+	// The first is active, and ends in good order; the second goes on.
+	_, first := join(1, never)
+	until("nothing came to the first", func(all []came) bool { publish(t, admin, c, 0, 1); return len(all) > 0 })
+	mu.Lock()
+	all = nil
+	mu.Unlock()
+	vanishing, second := join(2, func(n int) bool { return n >= 150 })
+	publish(t, admin, c, 1, 100)
+	until("not all came to the first", func(all []came) bool { return len(all) >= 99 })
+	for _, one := range arrived() {
+		if one.member != 1 {
+			t.Fatalf("%d came to the member that waits", one.n)
+		}
+	}
+	if err := first.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	publish(t, admin, c, 100, 200)
+	until("the second did not take over", func(all []came) bool { return all[len(all)-1].n >= 150 })
+	t.Logf("taken over after %v", time.Since(begin))
+	// It holds what came from 150 on, and vanishes: the third begins with those.
+	_, third := join(3, never)
+	time.Sleep(200 * time.Millisecond)
+	if err := vanishing.Close(); err != nil {
+		t.Fatal(err)
+	}
+	begin = time.Now()
+	until("the third did not take over", func(all []came) bool { return all[len(all)-1] == came{3, 199} })
+	t.Logf("taken over after %v from one that vanished", time.Since(begin))
+	gone, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond) // it never settles what it holds
+	defer cancel()
+	_ = second.Stop(gone)
+	if err := third.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	last := map[int]int{}
+	next := 150
+	for _, one := range arrived() {
+		if one.n == 0 {
+			continue
+		}
+		if one.n <= last[one.member] {
+			t.Errorf("%d came to %d after %d", one.n, one.member, last[one.member])
+		}
+		last[one.member] = one.n
+		if one.member == 3 {
+			if one.n != next {
+				t.Fatalf("%d came to the third, and not %d", one.n, next)
+			}
+			next++
+		}
+	}
+}

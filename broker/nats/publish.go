@@ -1,0 +1,353 @@
+package nats
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/treaty-events/treaty/broker"
+)
+
+// window is how many messages of a call wait for their acknowledgement at a
+// time.
+const window = 1024
+
+// publishWait is how long nothing has to be acknowledged until what is open is
+// sent again.
+const publishWait = 5 * time.Second
+
+// tries is how often a message is sent for which no stream answers: one that is
+// choosing its leader is there a moment later.
+const (
+	tries    = 3
+	tryAfter = 250 * time.Millisecond
+)
+
+// Publish sends messages and waits for the acknowledgement of the stream.
+func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages ...broker.Message) error {
+	var failures broker.Failures
+	err := ctx.Err()
+	if err == nil {
+		err = b.declare(ctx, channel)
+	}
+	if err != nil {
+		for i := range messages {
+			failures.Add(i, err)
+		}
+		return failures.Err(len(messages))
+	}
+	for from := 0; from < len(messages); from += window {
+		part := messages[from:min(from+window, len(messages))]
+		for i, err := range b.send(ctx, channel.Address, part) {
+			failures.Add(from+i, b.fail("publish", channel.Address, err))
+		}
+	}
+	return failures.Err(len(messages))
+}
+
+// send sends messages, and sends again in their order what got lost on the way.
+// It is done here and not by the client's own asynchronous publishing, which
+// keeps what is sent while the connection is away: that would arrive before what
+// the connection took along. nil is that all went well.
+func (b *Broker) send(ctx context.Context, subject string, messages []broker.Message) []error {
+	c := b.acks.begin(len(messages))
+	defer b.acks.end(c)
+	made := outgoing{Msg: nats.Msg{Subject: subject, Header: nats.Header{}}}
+	for n, unanswered := 0, 0; ; n++ {
+		open := c.open()
+		if len(open) == 0 {
+			return c.all(nil, nil)
+		}
+		again := time.Duration(0)
+		switch {
+		case n == 0:
+		case c.nobody():
+			if unanswered++; unanswered == tries {
+				return c.all(open, nats.ErrNoResponders)
+			}
+			again = tryAfter
+		default:
+			again = broker.Backoff(min(n, 3)) / 2
+		}
+		if again > 0 {
+			select {
+			case <-time.After(again):
+			case <-ctx.Done():
+				return c.all(open, ctx.Err())
+			}
+		}
+		if b.closed.Load() || b.conn.IsClosed() {
+			return c.all(open, nats.ErrConnectionClosed)
+		}
+		c.expect(len(open))
+		connection := b.conn.Stats().Reconnects
+		sent := 0
+		for _, i := range open {
+			if !b.conn.IsConnected() || b.conn.Stats().Reconnects != connection {
+				break
+			}
+			if err := made.fill(&messages[i]); err != nil {
+				c.settle(i, err)
+				sent++
+				continue
+			}
+			made.Reply = c.reply(i)
+			if err := b.conn.PublishMsg(&made.Msg); errors.Is(err, nats.ErrReconnectBufExceeded) {
+				break
+			} else if err != nil {
+				c.settle(i, err)
+			}
+			sent++
+		}
+		c.expect(sent - len(open)) // of the others no answer comes
+		if err := b.wait(ctx, c, connection); err != nil {
+			return c.all(c.open(), err)
+		}
+	}
+}
+
+// wait waits until all that was sent is answered, nothing has been for
+// publishWait, or the connection is another.
+func (b *Broker) wait(ctx context.Context, c *call, connection uint64) error {
+	const look = 50 * time.Millisecond
+	t := time.NewTicker(look)
+	defer t.Stop()
+	before, idle := int64(-1), 0
+	for {
+		select {
+		case <-c.wake:
+			if c.left.Load() <= 0 {
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+			left := c.left.Load()
+			if left <= 0 || b.conn.IsClosed() || !b.conn.IsConnected() || b.conn.Stats().Reconnects != connection {
+				return nil
+			}
+			if idle++; left != before {
+				before, idle = left, 0
+			}
+			if time.Duration(idle)*look >= publishWait {
+				return nil
+			}
+		}
+	}
+}
+
+// outgoing is a message of NATS that serves for one after the other: the client
+// keeps nothing of it.
+type outgoing struct {
+	nats.Msg
+	values []string // of the headers
+}
+
+func (o *outgoing) fill(m *broker.Message) error {
+	o.Data = m.Body
+	clear(o.Header)
+	o.values = o.values[:0]
+	set := func(name, value string) {
+		if have, ok := o.Header[name]; ok {
+			o.Header[name] = append(slices.Clip(have), value)
+			return
+		}
+		n := len(o.values)
+		o.values = append(o.values, value)
+		o.Header[name] = o.values[n : n+1 : n+1]
+	}
+	for i := range m.Headers {
+		h := &m.Headers[i]
+		value := h.Value.String()
+		if h.Name == "" || strings.ContainsAny(h.Name, ": \r\n") || strings.IndexByte(value, '\n') >= 0 || strings.IndexByte(value, '\r') >= 0 {
+			return fmt.Errorf("%w: header %q has a line break, or a name that is none", broker.ErrUsage, h.Name)
+		}
+		set(h.Name, value)
+	}
+	if m.Identity != "" {
+		set(jetstream.MsgIDHeader, m.Identity)
+	}
+	if m.Expires > 0 {
+		set(jetstream.MsgTTLHeader, max(m.Expires.Round(time.Second), time.Second).String())
+	}
+	return nil
+}
+
+// acks are the answers of streams: one inbox for all calls.
+type acks struct {
+	prefix string // of the subjects of answers
+	mu     sync.Mutex
+	calls  map[uint64]*call
+	last   uint64
+}
+
+func (a *acks) begin(n int) *call {
+	c := &call{done: make([]atomic.Bool, n), wake: make(chan bool, 1)}
+	a.mu.Lock()
+	a.last++
+	c.id = a.last
+	a.calls[c.id] = c
+	a.mu.Unlock()
+	c.prefix = strconv.AppendUint([]byte(a.prefix), c.id, 36)
+	c.prefix = append(c.prefix, '.')
+	return c
+}
+
+func (a *acks) end(c *call) {
+	a.mu.Lock()
+	delete(a.calls, c.id)
+	a.mu.Unlock()
+}
+
+// came is an answer.
+func (a *acks) came(m *nats.Msg) {
+	id, index, _ := strings.Cut(m.Subject[len(a.prefix):], ".")
+	n, err1 := strconv.ParseUint(id, 36, 64)
+	i, err2 := strconv.ParseUint(index, 36, 32)
+	if err1 != nil || err2 != nil {
+		return
+	}
+	a.mu.Lock()
+	c := a.calls[n]
+	a.mu.Unlock()
+	if c == nil || int(i) >= len(c.done) {
+		return // who waited for it has gone
+	}
+	err := refusal(m)
+	if errors.Is(err, nats.ErrNoResponders) || isTemporary(err) {
+		c.unanswered()
+		return
+	}
+	c.settle(int(i), err)
+}
+
+// refusal is why a stream did not take a message; nil where it did.
+func refusal(m *nats.Msg) error {
+	if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
+		return nats.ErrNoResponders
+	}
+	if !bytes.Contains(m.Data, []byte(`"error":`)) && bytes.Contains(m.Data, []byte(`"seq":`)) {
+		return nil
+	}
+	var said struct {
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &said); err != nil || said.Error == nil {
+		return errors.New("what answered is no stream")
+	}
+	return said.Error
+}
+
+// isTemporary is whether JetStream says that it cannot just now.
+func isTemporary(err error) bool {
+	var said *jetstream.APIError
+	return errors.As(err, &said) && said.Code == 503
+}
+
+// call is a window of messages that wait for their answers.
+type call struct {
+	id     uint64
+	prefix []byte // of the subjects of its answers
+	done   []atomic.Bool
+	left   atomic.Int64 // answers that are to come of what was sent
+	wake   chan bool    // something has changed
+
+	mu       sync.Mutex
+	errs     []error // nil where there is none
+	answered bool    // that no stream is there
+}
+
+func (c *call) reply(i int) string {
+	var room [96]byte
+	return string(strconv.AppendUint(append(room[:0], c.prefix...), uint64(i), 36))
+}
+
+// open are the messages that have not been answered, in their order.
+func (c *call) open() []int {
+	var all []int
+	for i := range c.done {
+		if !c.done[i].Load() {
+			if all == nil {
+				all = make([]int, 0, len(c.done)-i)
+			}
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// expect says that so many more answers are to come.
+func (c *call) expect(n int) {
+	if n > 0 { // a round begins, whatever the last left open
+		c.mu.Lock()
+		c.answered = false
+		c.mu.Unlock()
+		c.left.Store(int64(n))
+		return
+	}
+	c.arrived(int64(-n))
+}
+
+func (c *call) arrived(n int64) {
+	if c.left.Add(-n) <= 0 {
+		select {
+		case c.wake <- true:
+		default:
+		}
+	}
+}
+
+// settle is the answer of one message.
+func (c *call) settle(i int, err error) {
+	c.mu.Lock()
+	twice := c.done[i].Load()
+	if !twice {
+		if err != nil {
+			if c.errs == nil {
+				c.errs = make([]error, len(c.done))
+			}
+			c.errs[i] = err
+		}
+		c.done[i].Store(true) // and whoever sees it has the error
+	}
+	c.mu.Unlock()
+	if !twice {
+		c.arrived(1)
+	}
+}
+
+// nobody is whether nobody was there in this round.
+func (c *call) nobody() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.answered
+}
+
+// unanswered is the answer that nobody is there.
+func (c *call) unanswered() {
+	c.mu.Lock()
+	c.answered = true
+	c.mu.Unlock()
+	c.arrived(1)
+}
+
+// all settles what is open with an error, and returns what became of all.
+func (c *call) all(open []int, err error) []error {
+	for _, i := range open {
+		c.settle(i, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.errs
+}
