@@ -197,11 +197,14 @@ type life struct {
 func (r *run) check(e *evidence) []string {
 	lives := make([]life, len(r.plan.Events))
 	var wrong []string
+	alike := map[string]int{}
 	complain := func(n int, format string, args ...any) {
-		if len(wrong) < 20 {
+		// A few of each sort tell the story.
+		switch alike[format]++; {
+		case alike[format] <= 3:
 			wrong = append(wrong, fmt.Sprintf(format, args...)+"\n"+r.history(e, n))
-		} else if len(wrong) == 20 {
-			wrong = append(wrong, "and more")
+		default:
+			wrong = append(wrong, fmt.Sprintf(format, args...))
 		}
 	}
 	for _, one := range e.producer {
@@ -367,7 +370,7 @@ func (r *run) checkOrder(e *evidence, lives []life, complain func(int, string, .
 		steps := byKey[key] // in the order of their publication
 		for i := 1; i < len(steps); i++ {
 			if a, b := steps[i-1], steps[i]; a.at > b.at {
-				complain(a.n, "of the key %s event %d had its effect behind event %d, which was published after it; of that one:\n%s", key, a.n, b.n, r.history(e, b.n))
+				complain(a.n, "of the key %s event %d had its effect behind event %d, which was published after it", key, a.n, b.n)
 			}
 		}
 	}

@@ -23,7 +23,8 @@ import (
 // consumer is a process of the group.
 type consumer struct {
 	*child
-	rec *recorder
+	rec    *recorder
+	ending context.Context
 }
 
 func (c *child) consume(ctx context.Context) error {
@@ -31,7 +32,7 @@ func (c *child) consume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k := &consumer{c, rec}
+	k := &consumer{c, rec, ctx}
 	opened, err := c.open(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -205,6 +206,9 @@ func (d *tapped) Ack() error {
 		switch how := d.tap.plan.Events[d.n].Settle; {
 		case how == Drop && d.tap.Features().AckWait && d.tap.once("settle", d.n):
 			d.say(fault, Drop)
+			// Where there is only this side of the broker's interface, an acknowledgement
+			// that is lost is one that is not made, until nobody waits for it.
+			context.AfterFunc(d.tap.ending, func() { _ = d.Delivery.Nak() })
 			return nil
 		case how != "" && d.tap.once("settle", d.n):
 			d.say(fault, Redeliver)

@@ -186,7 +186,9 @@ func (r *run) work() error {
 		case len(system) > 0 || !r.allOut || len(r.done) < expected:
 			quiet = time.Time{}
 			if time.Since(r.moved) > r.patience() {
-				r.violation("nothing has moved for %s: %d of %d events are accounted for, and of the producer all were acknowledged: %v", r.patience(), len(r.done), expected, r.allOut)
+				// What was acknowledged by a process that was killed before it could say so
+				// is missing here; the check knows better what is lost.
+				r.say("nothing has moved for %s: %d of %d events are accounted for", r.patience(), len(r.done), expected)
 				return r.judge()
 			}
 		case quiet.IsZero():
@@ -198,7 +200,7 @@ func (r *run) work() error {
 }
 
 // patience is how long nothing has to move until it is taken for stuck.
-func (r *run) patience() time.Duration { return 45*time.Second + 2*r.calm() }
+func (r *run) patience() time.Duration { return 20*time.Second + r.calm() }
 
 // calm is how long it is waited at the end for what comes late.
 func (r *run) calm() time.Duration {
@@ -215,14 +217,11 @@ func (r *run) account(one Record) {
 		r.happened(one.Reason)
 	case one.What == dying:
 		r.happened("killed " + one.Reason + one.Err)
-	case one.What == outcome && one.N >= 0 && one.N < len(r.plan.Events):
-		switch one.Reason {
-		case "handled", "duplicate", "terminated":
-			if !r.done[one.N] {
-				r.done[one.N] = true
-				r.moved = time.Now()
-			}
-		}
+	case one.N < 0 || one.N >= len(r.plan.Events) || r.done[one.N]:
+	case one.What == effect && r.Store != "inbox", // or else it may still be rolled back
+		one.What == outcome && (one.Reason == "handled" || one.Reason == "duplicate" || one.Reason == "terminated"):
+		r.done[one.N] = true
+		r.moved = time.Now()
 	}
 }
 
