@@ -39,10 +39,11 @@ func words(s string) []string {
 // digit begins with N.
 func camel(s string) string {
 	var b strings.Builder
+	shouted := strings.ToUpper(s) == s && len(words(s)) > 1
 	for _, w := range words(s) {
 		runes := []rune(w)
 		b.WriteRune(unicode.ToUpper(runes[0]))
-		if rest := string(runes[1:]); strings.ToUpper(rest) == rest && len(runes) > 1 && len(words(s)) > 1 {
+		if rest := string(runes[1:]); shouted {
 			b.WriteString(strings.ToLower(rest)) // ORDER_PAID is OrderPaid
 		} else {
 			b.WriteString(rest)
