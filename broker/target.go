@@ -190,6 +190,11 @@ func isScheme(s string) bool {
 }
 
 func tlsOf(scheme string, v url.Values) (*tls.Config, error) {
+	for _, name := range []string{"tls", "insecure"} {
+		if s := v.Get(name); v.Has(name) && s != "true" && s != "false" {
+			return nil, fmt.Errorf("%s=%s is neither true nor false", name, s)
+		}
+	}
 	asked := v.Get("tls") == "true" || scheme == "amqps" || scheme == "mqtts" || scheme == "tls" || scheme == "kafkas"
 	for _, name := range []string{"ca", "cert", "key", "servername", "insecure"} {
 		asked = asked || v.Has(name)

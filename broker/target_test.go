@@ -84,6 +84,8 @@ func TestParseTargetRefuses(t *testing.T) {
 		"kafka://u:hunter2@a?ca=/nowhere":    "ca: open /nowhere",
 		"kafka://u:hunter2@a?cert=/nowhere":  "cert and key go together",
 		"kafka://u:hunter2@a?key=x&cert=/no": "open /no",
+		"kafka://a?tls=1":                    "tls=1 is neither true nor false",
+		"kafka://a?insecure=yes":             "insecure=yes is neither true nor false",
 		"kafka://a?ca=" + os.DevNull:         "has no certificate in PEM",
 	} {
 		_, err := broker.ParseTarget(url, "9092")

@@ -287,12 +287,13 @@ func (b *Broker) Remove(ctx context.Context, channel broker.Channel) error {
 // protocol's channel, and concerns no other.
 type publisher struct {
 	ch     *amqp091.Channel
+	frame  int           // the greatest in bytes, 0 where there is no limit
 	failed chan struct{} // closed when the channel has been
 	why    error         // set before
 	sync   chan chan bool
 
 	mu       sync.Mutex
-	returned map[string]string // message ids to why nobody gets them
+	returned map[string][]string // message ids to why nobody gets them, for each that came back
 }
 
 func (b *Broker) publisher(ctx context.Context, address string) (*publisher, error) {
@@ -314,7 +315,7 @@ func (b *Broker) publisher(ctx context.Context, address string) (*publisher, err
 		ch.Close()
 		return nil, err
 	}
-	p = &publisher{ch: ch, failed: make(chan struct{}), sync: make(chan chan bool), returned: map[string]string{}}
+	p = &publisher{ch: ch, frame: conn.Config.FrameSize, failed: make(chan struct{}), sync: make(chan chan bool), returned: map[string][]string{}}
 	closed := ch.NotifyClose(make(chan *amqp091.Error, 1))
 	returns := ch.NotifyReturn(make(chan amqp091.Return))
 	go func() {
@@ -335,7 +336,7 @@ func (b *Broker) publisher(ctx context.Context, address string) (*publisher, err
 					return
 				}
 				p.mu.Lock()
-				p.returned[r.MessageId] = r.ReplyText
+				p.returned[r.MessageId] = append(p.returned[r.MessageId], r.ReplyText)
 				p.mu.Unlock()
 			case answer := <-p.sync:
 				answer <- true
@@ -401,6 +402,16 @@ func (b *Broker) send(ctx context.Context, channel *broker.Channel, messages []b
 			}
 			continue
 		}
+		fitting := open[:0]
+		for _, i := range open {
+			if n := propertiesSize(&made[i]); p.frame > 0 && n > p.frame {
+				errs[i] = &broker.Error{Op: "publish", Broker: b.target.String(), Channel: channel.Address, Kind: broker.ErrTooLarge,
+					Err: fmt.Errorf("its headers have %d bytes, and the broker takes %d", n, p.frame), Advice: "in structured mode the attributes of an event are no headers"}
+				continue
+			}
+			fitting = append(fitting, i)
+		}
+		open = fitting
 		for _, i := range open {
 			waiting[i], err = p.ch.PublishWithDeferredConfirmWithContext(ctx, r.exchange, r.key, mandatory, false, made[i])
 			if err != nil {
@@ -479,9 +490,12 @@ func (p *publisher) settleReturns(made []amqp091.Publishing, open []int, errs []
 		return
 	}
 	for _, i := range open {
-		if why, ok := p.returned[made[i].MessageId]; ok && errs[i] == nil {
-			errs[i] = &broker.Error{Op: "publish", Kind: broker.ErrUnrouted, Err: errors.New(why), Advice: "no queue is bound to the exchange: subscribe a group first, or set unrouted: drop"}
-			delete(p.returned, made[i].MessageId)
+		// Two messages of one id are two that may have come back.
+		if why := p.returned[made[i].MessageId]; len(why) > 0 && errs[i] == nil {
+			errs[i] = &broker.Error{Op: "publish", Kind: broker.ErrUnrouted, Err: errors.New(why[0]), Advice: "no queue is bound to the exchange: subscribe a group first, or set unrouted: drop"}
+			if p.returned[made[i].MessageId] = why[1:]; len(why) == 1 {
+				delete(p.returned, made[i].MessageId)
+			}
 		}
 	}
 }
@@ -528,6 +542,20 @@ func publishing(m *broker.Message) (amqp091.Publishing, error) {
 		}
 	}
 	return p, nil
+}
+
+// propertiesSize is the room that the headers and properties of a message take, or
+// a little more: they have to go into one frame, and who sends a greater one loses
+// the connection.
+func propertiesSize(p *amqp091.Publishing) int {
+	n := 64 + len(p.ContentType) + len(p.MessageId) + len(p.Expiration)
+	for name, v := range p.Headers {
+		n += len(name) + 16
+		if s, ok := v.(string); ok {
+			n += len(s)
+		}
+	}
+	return n
 }
 
 // headers reads a table; what is a list or a table in it, as the broker's own

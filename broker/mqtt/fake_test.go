@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 type fake struct {
 	user, password string
 	maxBytes       uint32
+	refuse         atomic.Bool // to let anybody subscribe
 
 	mu       sync.Mutex
 	sessions []*session
@@ -47,6 +49,22 @@ type queued struct {
 }
 
 func serve(t *testing.T, user, password string) string {
+	_, address := serveFake(t, user, password)
+	return address
+}
+
+// cut cuts every connection.
+func (f *fake) cut() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.sessions {
+		if s.conn != nil {
+			s.conn.Close()
+		}
+	}
+}
+
+func serveFake(t *testing.T, user, password string) (*fake, string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +80,7 @@ func serve(t *testing.T, user, password string) string {
 			go f.client(conn)
 		}
 	}()
-	return l.Addr().String()
+	return f, l.Addr().String()
 }
 
 func (s *session) send(kind byte, fill func(*packets.ControlPacket)) {
@@ -201,7 +219,9 @@ func (f *fake) handle(s *session, p *packets.ControlPacket) bool {
 			a := p.Content.(*packets.Suback)
 			a.PacketID, a.Reasons = c.PacketID, make([]byte, len(c.Subscriptions))
 			for i, o := range c.Subscriptions {
-				a.Reasons[i] = o.QoS
+				if a.Reasons[i] = o.QoS; f.refuse.Load() {
+					a.Reasons[i] = 0x87
+				}
 			}
 		})
 	case *packets.Unsubscribe:

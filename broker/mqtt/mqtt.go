@@ -279,15 +279,34 @@ func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages .
 	return failures.Err(len(messages))
 }
 
+// maxText is how long a text of MQTT can be.
+const maxText = 1<<16 - 1
+
+func (b *Broker) tooLong(channel *broker.Channel, what, text string) error {
+	return b.target.Fail("publish", channel.Address, broker.ErrTooLarge, fmt.Errorf("%s has %d bytes, and MQTT takes %d", what, len(text), maxText),
+		"in structured mode the attributes of an event are no headers")
+}
+
 func (b *Broker) send(ctx context.Context, channel *broker.Channel, qos byte, m *broker.Message) error {
 	if limit := b.maxBytes.Load(); limit > 0 && len(m.Body) > int(limit)-100 {
 		return b.target.Fail("publish", channel.Address, broker.ErrTooLarge, fmt.Errorf("%d bytes, and the broker takes %d", len(m.Body), limit), "")
 	}
 	p := &paho.Publish{QoS: qos, Topic: topicOf(channel), Payload: m.Body, Retain: channel.Setting("mqtt.retain", "") == "true", Properties: &paho.PublishProperties{ContentType: m.ContentType}}
+	if strings.ContainsAny(p.Topic, "+#") {
+		return b.target.Fail("publish", channel.Address, broker.ErrUsage, fmt.Errorf("the topic %q has a wildcard, and nothing is sent to one", p.Topic), "")
+	}
+	if len(m.ContentType) > maxText {
+		return b.tooLong(channel, "the content type", m.ContentType)
+	}
 	for i := range m.Headers {
 		h := &m.Headers[i]
-		if !utf8.ValidString(h.Value.String()) {
+		switch {
+		case !utf8.ValidString(h.Value.String()), !utf8.ValidString(h.Name):
 			return b.target.Fail("publish", channel.Address, broker.ErrUsage, fmt.Errorf("header %q is no UTF-8", h.Name), "")
+		case len(h.Value.String()) > maxText:
+			return b.tooLong(channel, fmt.Sprintf("header %q", h.Name), h.Value.String())
+		case len(h.Name) > maxText:
+			return b.tooLong(channel, "the name of a header", h.Name)
 		}
 		p.Properties.User = append(p.Properties.User, paho.UserProperty{Key: h.Name, Value: h.Value.String()})
 	}
@@ -317,6 +336,9 @@ func (b *Broker) send(ctx context.Context, channel *broker.Channel, qos byte, m 
 		}
 		if b.isClosed() {
 			return err
+		}
+		if errors.Is(err, paho.ErrInvalidArguments) { // another time is no better
+			return b.target.Fail("publish", channel.Address, broker.ErrUnsupported, err, "")
 		}
 		// The connection broke, or is not there: once more when it is.
 		select {
@@ -393,9 +415,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 		if !first.Load() {
 			return
 		}
-		again, cancel := context.WithTimeout(context.Background(), packetWait)
-		defer cancel()
-		_, _ = m.Subscribe(again, subscribe) // the session may be gone
+		s.again(m, subscribe)
 	}, s.received)
 	if err != nil {
 		return nil, err
@@ -422,8 +442,33 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	return s, nil
 }
 
+// again subscribes on a new connection, since the session may be gone with the
+// old one. What is refused will be again, and ends the subscription; otherwise it
+// is tried until there is an answer or another connection.
+func (s *subscription) again(m *autopaho.ConnectionManager, subscribe *paho.Subscribe) {
+	turn := s.turn.Add(1)
+	for n := 0; s.turn.Load() == turn; n++ {
+		asking, cancel := context.WithTimeout(context.Background(), packetWait)
+		answer, err := m.Subscribe(asking, subscribe)
+		cancel()
+		if answer != nil && len(answer.Reasons) == 1 && answer.Reasons[0] >= 0x80 {
+			s.Close(s.broker.refusal("subscribe", s.address, answer.Reasons[0], ""))
+			return
+		}
+		if err == nil {
+			return
+		}
+		select {
+		case <-s.Done():
+			return
+		case <-time.After(broker.Backoff(n)):
+		}
+	}
+}
+
 type subscription struct {
 	*gate.Gate
+	turn                   atomic.Int64 // of the connections
 	broker                 *Broker
 	connection             *connection
 	topic, filter, address string

@@ -1,9 +1,12 @@
 package mqtt_test
 
 import (
+	"errors"
 	"os"
 	"testing"
+	"time"
 
+	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/broker/brokertest"
 	"github.com/treaty-events/treaty/broker/mqtt"
 )
@@ -37,4 +40,43 @@ func TestReal(t *testing.T) {
 	}
 	t.Run("sharing", func(t *testing.T) { brokertest.Run(t, harness("", address, "")) })
 	t.Run("member", func(t *testing.T) { brokertest.Run(t, harness("", address, "?member=one")) })
+}
+
+// TestRefusedAgain: whoever may not subscribe any more after the connection was
+// lost is told, and does not wait for ever.
+func TestRefusedAgain(t *testing.T) {
+	f, address := serveFake(t, "", "")
+	b, err := broker.Open(t.Context(), "mqtt://"+address, mqtt.Adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	s, err := b.Subscribe(t.Context(), broker.Channel{Address: "a"}, broker.Options{Start: broker.Start{From: broker.Latest}}, func(broker.Delivery) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.refuse.Store(true)
+	f.cut()
+	select {
+	case <-s.Done():
+		if !errors.Is(s.Err(), broker.ErrDenied) {
+			t.Error(s.Err())
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the subscription goes on, and nothing comes")
+	}
+	_ = s.Stop(t.Context())
+}
+
+func TestWildcard(t *testing.T) {
+	b, err := broker.Open(t.Context(), "mqtt://"+serve(t, "", ""), mqtt.Adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for _, topic := range []string{"a/#", "a/+/b"} {
+		if err := b.Publish(t.Context(), broker.Channel{Address: topic}, broker.Message{}); !errors.Is(err, broker.ErrUsage) {
+			t.Errorf("%s: %v", topic, err)
+		}
+	}
 }

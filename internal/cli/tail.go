@@ -236,15 +236,17 @@ func (t *tailing) watch(ctx context.Context, lines <-chan delivered, ended <-cha
 		select {
 		case d := <-lines:
 			line := t.read(d)
-			err := d.Ack()
-			if line == nil {
-				continue // of another type
+			if line != nil { // otherwise of another type
+				seen++
+				if !line.Valid {
+					t.invalid++
+				}
+				if err := t.show(line); err != nil {
+					_ = d.Nak() // nobody has seen it
+					return err
+				}
 			}
-			seen++
-			if !line.Valid {
-				t.invalid++
-			}
-			if err := errors.Join(t.show(line), err); err != nil {
+			if err := d.Ack(); err != nil {
 				return err
 			}
 		case err := <-ended:
