@@ -80,7 +80,11 @@ func (b *Broker) dial(ctx context.Context) (*amqp091.Connection, error) {
 			conn, err := d.DialContext(ctx, network, address)
 			if err == nil {
 				// Until the handshake is over, which the client then takes off.
-				err = conn.SetDeadline(time.Now().Add(broker.DefaultTimeout))
+				until := time.Now().Add(broker.DefaultTimeout)
+				if end, ok := ctx.Deadline(); ok && end.Before(until) {
+					until = end
+				}
+				err = conn.SetDeadline(until)
 			}
 			return conn, err
 		},
@@ -169,7 +173,10 @@ func (b *Broker) fail(op, channel string, err error) error {
 	advice := ""
 	var said *amqp091.Error
 	var dial *net.OpError
+	var back errUnrouted
 	switch {
+	case errors.As(err, &back):
+		kind, advice = broker.ErrUnrouted, "no queue is bound to the exchange, or there is no such queue: subscribe a group first, or set unrouted: drop"
 	case errors.Is(err, amqp091.ErrCredentials), errors.Is(err, amqp091.ErrVhost), errors.Is(err, amqp091.ErrSASL):
 		kind = broker.ErrDenied
 	case errors.As(err, &said):
@@ -182,6 +189,8 @@ func (b *Broker) fail(op, channel string, err error) error {
 			kind, advice = broker.ErrDisagrees, "change the contract, or delete what is there"
 		case said.Code == amqp091.PreconditionFailed && strings.Contains(said.Reason, "larger than"):
 			kind = broker.ErrTooLarge
+		case op == "open": // whatever it was that did not answer as a broker
+			kind = broker.ErrUnreachable
 		}
 	case errors.As(err, &dial), op == "open":
 		kind = broker.ErrUnreachable
@@ -476,6 +485,11 @@ func errorCode(err error) int {
 	return 0
 }
 
+// errUnrouted is what the broker says of a message that came back.
+type errUnrouted string
+
+func (e errUnrouted) Error() string { return string(e) }
+
 // settleReturns notes what came back.
 func (p *publisher) settleReturns(made []amqp091.Publishing, open []int, errs []error) {
 	answer := make(chan bool, 1)
@@ -492,7 +506,7 @@ func (p *publisher) settleReturns(made []amqp091.Publishing, open []int, errs []
 	for _, i := range open {
 		// Two messages of one id are two that may have come back.
 		if why := p.returned[made[i].MessageId]; len(why) > 0 && errs[i] == nil {
-			errs[i] = &broker.Error{Op: "publish", Kind: broker.ErrUnrouted, Err: errors.New(why[0]), Advice: "no queue is bound to the exchange: subscribe a group first, or set unrouted: drop"}
+			errs[i] = errUnrouted(why[0])
 			if p.returned[made[i].MessageId] = why[1:]; len(why) == 1 {
 				delete(p.returned, made[i].MessageId)
 			}

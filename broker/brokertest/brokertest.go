@@ -956,6 +956,18 @@ func unrouted(s *suite) {
 	if s.f.Unrouted && !errors.Is(err, broker.ErrUnrouted) || !s.f.Unrouted && err != nil {
 		s.Errorf("%v", err)
 	}
+	if !s.f.Unrouted {
+		return
+	}
+	if !strings.Contains(err.Error(), c.Address) {
+		s.Errorf("the channel is not named: %v", err)
+	}
+	twins := []broker.Message{message("x"), message("y")}
+	twins[0].Identity, twins[1].Identity = "twin", "twin"
+	var p *broker.PublishError
+	if err := s.b.Publish(s.ctx(), c, twins...); !errors.As(err, &p) || len(p.Failed) != 2 {
+		s.Errorf("two of one identity: %v", err)
+	}
 }
 
 func cancelled(s *suite) {
@@ -1029,6 +1041,41 @@ func absent(s *suite) {
 	}
 	if !errors.Is(err, broker.ErrUnreachable) {
 		s.Errorf("%v", err)
+	}
+	if s.h.Through == nil {
+		return
+	}
+	// What listens there may be something else.
+	for name, says := range map[string]string{"silence": "", "another protocol": "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			s.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				s.Cleanup(func() { c.Close() })
+				if says != "" {
+					_, _ = io.WriteString(c, says)
+					c.Close()
+				}
+			}
+		}()
+		begin := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		b, err := broker.Open(ctx, s.h.Through(l.Addr().String()), s.h.Adapter)
+		cancel()
+		if err == nil {
+			b.Close()
+			s.Fatalf("%s was opened", name)
+		}
+		if !errors.Is(err, broker.ErrUnreachable) || time.Since(begin) > 8*time.Second {
+			s.Errorf("%s: %v, after %v", name, err, time.Since(begin))
+		}
 	}
 }
 

@@ -223,7 +223,7 @@ func (b *Broker) refusal(op, channel string, code byte, reason string) error {
 	case 0x9E, 0xA2:
 		kind = broker.ErrUnsupported
 	}
-	return b.target.Fail(op, channel, kind, fmt.Errorf("the broker answers 0x%02X %s", code, reason), advice)
+	return b.target.Fail(op, channel, kind, fmt.Errorf("the broker answers %s", strings.TrimSpace(fmt.Sprintf("0x%02X %s", code, reason))), advice)
 }
 
 func topicOf(c *broker.Channel) string { return c.Setting("mqtt.topic", c.Address) }

@@ -134,6 +134,9 @@ const malformed = "event-envelope"
 // open opens the broker. A folder is one below the working directory.
 func (a *app) open(ctx context.Context, f *brokerFlags) (broker.Broker, error) {
 	url := f.broker
+	if folder, _, _ := strings.Cut(strings.TrimPrefix(url, "embedded:"), "?"); strings.HasPrefix(url, "embedded:") && strings.Trim(folder, "/") == "" {
+		return nil, fmt.Errorf("--broker %s names no folder, and its events would be gone with this command; write --broker embedded:./events", url)
+	}
 	if rest, ok := strings.CutPrefix(url, "embedded:"); ok && rest != "" && !strings.HasPrefix(rest, "//") {
 		path, query, asked := strings.Cut(rest, "?")
 		if url = "embedded:" + a.absolute(path); asked {
