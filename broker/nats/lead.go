@@ -60,7 +60,8 @@ func (s *subscription) standBy(ctx context.Context, channel broker.Channel) erro
 	}
 	bucket, err := s.broker.js.KeyValue(ctx, leases)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		bucket, err = s.broker.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: leases, Description: "which member of a group is active", TTL: lease, Replicas: replicas})
+		bucket, err = s.broker.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: leases, Description: "which member of a group is active", TTL: lease, Replicas: replicas,
+			Storage: jetstream.MemoryStorage}) // no member outlives a server that holds it
 		if errors.Is(err, jetstream.ErrBucketExists) { // another was quicker
 			bucket, err = s.broker.js.KeyValue(ctx, leases)
 		}

@@ -126,7 +126,9 @@ func delivery(s map[string]string, d *contract.Delivery) {
 		s["kafka.config.max.message.bytes"] = strconv.Itoa(d.MaxBytes)
 	}
 	if d.Ordering != nil && d.Ordering.Scope != "" && d.Ordering.Scope != "none" {
-		s["amqp.singleActiveConsumer"] = "true" // a queue has no other order among members
+		// Neither a queue nor a consumer of JetStream has another order among members.
+		s["amqp.singleActiveConsumer"] = "true"
+		s["nats.singleActive"] = "true"
 	}
 }
 
