@@ -369,16 +369,32 @@ func (p *Producer) Key(e *Event) (string, error) {
 	return topology.Key(o.Channel, e)
 }
 
-// prepareTimeout bounds the making of a channel.
+// prepareTimeout bounds the making of a channel, and the look at it.
 const prepareTimeout = 30 * time.Second
 
-// prepare makes what carries a channel, where that was asked for.
+// prepare makes what carries a channel, where that was asked for, and compares
+// with the broker what order rests on.
 func (s *settings) prepare(b broker.Broker, at broker.Channel) error {
-	admin, ok := b.(broker.Admin)
-	if !s.declare || !ok {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), prepareTimeout)
 	defer cancel()
-	return admin.Declare(ctx, at)
+	if admin, ok := b.(broker.Admin); s.declare && ok {
+		if err := admin.Declare(ctx, at); err != nil {
+			return err
+		}
+	}
+	partitions, stated := at.Settings["kafka.partitions"]
+	checker, ok := b.(broker.Checker)
+	if !stated || !ok {
+		return nil
+	}
+	// With another number of partitions a key is on another one than the contract's
+	// readers think, and two that disagree break the order between them.
+	look := broker.Channel{Address: at.Address, Settings: map[string]string{"kafka.partitions": partitions}}
+	if topic, ok := at.Settings["kafka.topic"]; ok {
+		look.Settings["kafka.topic"] = topic
+	}
+	if err := checker.Check(ctx, look); errors.Is(err, broker.ErrDisagrees) {
+		return err
+	}
+	return nil // what else there is, publishing and subscribing will say
 }

@@ -50,6 +50,8 @@ type Harness struct {
 	// Disagree are settings that a channel made with Settings does not have, and one
 	// word of each that the finding has to have.
 	Disagree map[string]string
+	// Declares says that channels are made when they are first used.
+	Declares bool
 	// AckWait is the shortest that the broker minds, 1 s where not said.
 	AckWait time.Duration
 }
@@ -934,7 +936,7 @@ func missing(s *suite) {
 	c := broker.Channel{Address: "suite.missing." + strconv.FormatInt(counter.Add(1), 10)}
 	err := s.b.Publish(s.ctx(), c, message("x"))
 	_, subErr := s.b.Subscribe(s.ctx(), c, broker.Options{Group: "g", Start: broker.Start{From: broker.Latest}}, ack)
-	if _, ok := s.b.(interface{ Folder() string }); ok || s.b.Binding() == event.MQTT {
+	if _, ok := s.b.(interface{ Folder() string }); ok || s.h.Declares || s.b.Binding() == event.MQTT {
 		s.Skip("channels are made when they are first used")
 	}
 	if !errors.Is(err, broker.ErrNoChannel) {

@@ -197,6 +197,7 @@ func (b *Broker) Close() error {
 	b.mu.Unlock()
 	for _, s := range open {
 		s.Gate.Close(b.fail("subscribe", s.address, broker.ErrClosed))
+		s.abandon()
 	}
 	return nil
 }
@@ -255,6 +256,12 @@ func (s *subscription) Stop(ctx context.Context) error {
 	s.end()
 	s.Gate.Close(nil)
 	err := s.Drain(ctx)
+	s.abandon()
+	return err
+}
+
+// abandon gives back what is unsettled.
+func (s *subscription) abandon() {
 	b := s.broker
 	b.mu.Lock()
 	var left []*delivery
@@ -267,7 +274,6 @@ func (s *subscription) Stop(ctx context.Context) error {
 	for _, d := range left { // the last first, so that the first comes first
 		d.giveBack(1)
 	}
-	return err
 }
 
 func (s *subscription) end() {

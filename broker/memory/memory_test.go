@@ -14,5 +14,5 @@ func TestConformance(t *testing.T) {
 	adapter := broker.Adapter{Schemes: []string{"memory"}, Open: func(context.Context, *broker.Target) (broker.Broker, error) {
 		return first.Another(), nil
 	}}
-	brokertest.Run(t, brokertest.Harness{Adapter: adapter, URL: "memory:"})
+	brokertest.Run(t, brokertest.Harness{Adapter: adapter, URL: "memory:", Declares: true})
 }

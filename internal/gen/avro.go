@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/treaty-events/treaty/internal/syntax"
+	"github.com/treaty-events/treaty/schema"
 )
 
 // avroShape is the type of an Avro schema. Values are those of Avro's JSON
@@ -30,7 +31,7 @@ func (b *builder) avroShape(n *syntax.Node, namespace, hint string) *Shape {
 	short := camel(name[strings.LastIndexByte(name, '.')+1:])
 	switch kind.Value {
 	case "record", "error":
-		s := &Shape{Kind: Object, Name: b.name(short), Doc: n.Get("doc").Str(), At: n}
+		s := &Shape{Avro: true, Dialect: schema.Avro, Kind: Object, Name: b.name(short), Doc: n.Get("doc").Str(), At: n}
 		b.avro[name] = s
 		b.model.Shapes = append(b.model.Shapes, s)
 		for _, f := range items(n.Get("fields")) {
@@ -39,18 +40,18 @@ func (b *builder) avroShape(n *syntax.Node, namespace, hint string) *Shape {
 		}
 		return s
 	case "enum":
-		s := &Shape{Kind: Enum, Base: String, Name: b.name(short), Doc: n.Get("doc").Str(), Values: items(n.Get("symbols")), At: n}
+		s := &Shape{Avro: true, Dialect: schema.Avro, Kind: Enum, Base: String, Name: b.name(short), Doc: n.Get("doc").Str(), Values: items(n.Get("symbols")), At: n}
 		b.avro[name] = s
 		b.model.Shapes = append(b.model.Shapes, s)
 		return s
 	case "fixed":
-		s := &Shape{Kind: String, Doc: n.Get("doc").Str(), At: n}
+		s := &Shape{Avro: true, Dialect: schema.Avro, Kind: String, Doc: n.Get("doc").Str(), At: n}
 		b.avro[name] = s
 		return s
 	case "array":
-		return &Shape{Kind: Array, Item: b.avroShape(n.Get("items"), namespace, singular(hint)), At: n}
+		return &Shape{Avro: true, Dialect: schema.Avro, Kind: Array, Item: b.avroShape(n.Get("items"), namespace, singular(hint)), At: n}
 	case "map":
-		return &Shape{Kind: Map, Item: b.avroShape(n.Get("values"), namespace, hint+"Value"), At: n}
+		return &Shape{Avro: true, Dialect: schema.Avro, Kind: Map, Item: b.avroShape(n.Get("values"), namespace, hint+"Value"), At: n}
 	}
 	if s := b.avro[fullName(kind.Value, namespace)]; s != nil {
 		return s
@@ -59,7 +60,7 @@ func (b *builder) avroShape(n *syntax.Node, namespace, hint string) *Shape {
 }
 
 func avroPrimitive(name, logical string, n *syntax.Node) *Shape {
-	s := &Shape{At: n}
+	s := &Shape{Avro: true, Dialect: schema.Avro, At: n}
 	switch name {
 	case "null":
 		s.Kind = Null
@@ -79,7 +80,7 @@ func avroPrimitive(name, logical string, n *syntax.Node) *Shape {
 }
 
 func (b *builder) avroUnion(n *syntax.Node, namespace, hint string) *Shape {
-	s := &Shape{Kind: Union, At: n}
+	s := &Shape{Avro: true, Dialect: schema.Avro, Kind: Union, At: n}
 	type member struct {
 		name  string
 		shape *Shape
@@ -94,12 +95,12 @@ func (b *builder) avroUnion(n *syntax.Node, namespace, hint string) *Shape {
 		all = append(all, member{unionName(item, namespace), shape})
 	}
 	if len(all) == 0 {
-		return &Shape{Kind: Null, At: n}
+		return &Shape{Avro: true, Dialect: schema.Avro, Kind: Null, At: n}
 	}
 	s.Name = b.name(camel(hint))
 	b.model.Shapes = append(b.model.Shapes, s)
 	for _, m := range all {
-		wrapped := &Shape{Kind: Object, Name: b.name(s.Name + camel(m.name)), At: n, Fields: []*Field{{Name: m.name, Shape: m.shape, Required: true, At: n}}}
+		wrapped := &Shape{Avro: true, Dialect: schema.Avro, Kind: Object, Name: b.name(s.Name + camel(m.name)), At: n, Fields: []*Field{{Name: m.name, Shape: m.shape, Required: true, At: n}}}
 		b.model.Shapes = append(b.model.Shapes, wrapped)
 		s.Branches = append(s.Branches, &Branch{Shape: wrapped})
 	}

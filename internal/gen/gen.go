@@ -60,6 +60,8 @@ type Input struct {
 	Only    Only
 	Package string // what the package is called; "" for the target's own choice
 	Version string // of treaty
+
+	compiler *schema.Compiler
 }
 
 // File is a file that a target makes.
@@ -114,24 +116,7 @@ func (in *Input) Rules(e *Event, writer bool) (*Rules, error) {
 	m := e.Message()
 	p := m.Compatibility
 	profile := schema.Profile{Declared: !p.ProducersOpen, Tolerant: p.ReadersTolerant, OpenEnums: p.EnumsOpen, DefaultsApply: p.DefaultsApplied, FormatsIgnore: p.FormatsAnnotate}
-	compiler := schema.NewCompiler(in.Contract.Document().Schema)
-	portable := func(n *syntax.Node, d schema.Dialect) ([]byte, error) {
-		s, err := compiler.Compile(n, d)
-		if err != nil {
-			return nil, err
-		}
-		if writer {
-			s = s.Written(profile)
-		} else {
-			s = s.Read(profile)
-		}
-		text, err := s.Portable()
-		if err != nil {
-			at := n.Span().Position()
-			return nil, fmt.Errorf("%s:%d:%d: %w", n.File.Name, at.Line, at.Column, err)
-		}
-		return text, nil
-	}
+	portable := func(n *syntax.Node, d schema.Dialect) ([]byte, error) { return in.portable(n, d, profile, writer) }
 	r := &Rules{}
 	if t := m.Payload; t != nil {
 		var text []byte
@@ -168,6 +153,43 @@ func (in *Input) Rules(e *Event, writer bool) (*Rules, error) {
 		r.Attributes = append(r.Attributes, AttributeRule{a.Name, a.Required, text})
 	}
 	return r, nil
+}
+
+// portable is the plain form of a schema under a profile.
+func (in *Input) portable(n *syntax.Node, d schema.Dialect, profile schema.Profile, writer bool) ([]byte, error) {
+	if in.compiler == nil {
+		in.compiler = schema.NewCompiler(in.Contract.Document().Schema)
+	}
+	s, err := in.compiler.Compile(n, d)
+	if err != nil {
+		return nil, err
+	}
+	if writer {
+		s = s.Written(profile)
+	} else {
+		s = s.Read(profile)
+	}
+	text, err := s.Portable()
+	if err != nil {
+		at := n.Span().Position()
+		return nil, fmt.Errorf("%s:%d:%d: %w", n.File.Name, at.Line, at.Column, err)
+	}
+	return text, nil
+}
+
+// BranchRules is the schema, as readers take it, by which a value is known to be
+// of a branch of a union that has no tag: the first branch whose schema it
+// satisfies.
+func (in *Input) BranchRules(s *Shape, b *Branch) ([]byte, error) {
+	switch {
+	case s.Avro:
+		return avroRules(b.Shape), nil
+	case b.At == nil: // one of the types that one schema lists
+		name := map[Kind]string{Null: "null", Boolean: "boolean", Integer: "integer", Number: "number", String: "string", Array: "array", Tuple: "array", Map: "object", Object: "object"}[b.Shape.Kind]
+		return fmt.Appendf(nil, `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":%q}`, name), nil
+	}
+	p := in.Contract.Compatibility
+	return in.portable(b.At, s.Dialect, schema.Profile{Tolerant: p.ReadersTolerant, OpenEnums: p.EnumsOpen, DefaultsApply: p.DefaultsApplied, FormatsIgnore: p.FormatsAnnotate}, false)
 }
 
 // avroRules is the schema of the JSON encoding of an Avro schema.

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/treaty-events/treaty/internal/syntax"
 )
 
 // goTarget makes a Go package: types, the contract itself, and a producer and a
@@ -34,7 +33,14 @@ type golang struct {
 	used    map[string]bool // names of the package
 	names   map[*Shape]string
 	events  map[*Event]string
-	boxed   map[*Field]bool
+	parses  bool  // parseSchemas is called
+	err     error // the first that was
+}
+
+func (g *golang) fail(err error) {
+	if g.err == nil {
+		g.err = err
+	}
 }
 
 func (g *golang) p(format string, args ...any) { fmt.Fprintf(g, format+"\n", args...) }
@@ -69,7 +75,7 @@ func (g *golang) take(want string) string {
 }
 
 func (g *golang) file() ([]byte, error) {
-	for _, name := range []string{"Contract", "Producer", "NewProducer", "Handlers", "NewConsumer", "Publisher", "Fake", "NewFake", "Envelope"} {
+	for _, name := range []string{"Contract", "Producer", "NewProducer", "Handlers", "NewConsumer", "Publisher", "Fake", "NewFake", "loadContract", "contractText", "fakeHook", "parseSchemas"} {
 		g.used[name] = true
 	}
 	g.names, g.events = map[*Shape]string{}, map[*Event]string{}
@@ -83,6 +89,10 @@ func (g *golang) file() ([]byte, error) {
 		g.runtime()
 	}
 	g.types()
+	g.parser()
+	if g.err != nil {
+		return nil, g.err
+	}
 	body := slices.Clone(g.Bytes())
 	g.Reset()
 	g.p("// %s\n", g.Stamp())
@@ -562,36 +572,283 @@ func (g *golang) union(name string, s *Shape) {
 		g.p("}")
 		return
 	}
-	// Without a tag the branch is the one whose schema the value satisfies: that is
+	// Without a tag the branch is the first whose schema the value satisfies: that is
 	// asked of the schemas, not guessed of the types.
-	g.p("branch, err := union%s().branch(text)", name)
-	g.p("if err != nil { return nil, err }")
-	g.p("switch branch {")
-	seen = map[string]bool{}
-	for i, b := range s.Branches {
+	g.imports["sync"] = true
+	g.imports["github.com/treaty-events/treaty/schema"] = true
+	g.p("for i, branch := range branches%s() {", name)
+	g.p("if !branch.ValidJSON(text) { continue }")
+	g.p("switch i {")
+	var schemas []string
+	for _, b := range s.Branches {
 		typ := ""
 		for _, one := range branches {
-			if one.Shape == b.Shape {
+			if one.Shape == b.Shape || one.typ == g.plain(b.Shape) {
 				typ = one.typ
 			}
 		}
-		if typ == "" {
-			continue
+		text, err := g.BranchRules(s, b)
+		if err != nil {
+			g.fail(err)
+			return
 		}
-		g.p("case %d:", i)
+		g.p("case %d:", len(schemas))
+		schemas = append(schemas, string(text))
 		g.p("var value %s", typ)
 		g.p("err := json.Unmarshal(text, &value)")
 		g.p("return value, err")
 	}
 	g.p("}")
-	g.p("return nil, fmt.Errorf(\"the value is none of the branches of %s\")", name)
 	g.p("}")
+	g.p("return nil, errors.New(\"the value is none of the branches of %s\")", name)
+	g.p("}")
+	g.imports["errors"] = true
+	g.p("")
+	g.p("// branches%s are the schemas of the branches.", name)
+	g.p("var branches%s = sync.OnceValue(func() []*schema.Schema { return parseSchemas(", name)
+	for _, text := range schemas {
+		g.p("%s,", goText(text))
+	}
+	g.p(") })")
+	g.parses = true
 }
 
+// goText is a text as a literal, raw where that is readable.
+func goText(s string) string {
+	if strings.ContainsAny(s, "`\r") || !isPlain(s) {
+		return strconv.Quote(s)
+	}
+	return "`" + s + "`"
+}
+
+func isPlain(s string) bool {
+	for _, r := range s {
+		if visible(r) != r {
+			return false
+		}
+	}
+	return true
+}
+
+// runtime writes what stands on the runtime of the module.
 func (g *golang) runtime() {
-	for _, path := range []string{"context", "embed", "testing/fstest", "sync", "github.com/treaty-events/treaty", "github.com/treaty-events/treaty/broker", "github.com/treaty-events/treaty/contract"} {
+	for _, path := range []string{"context", "embed", "sync", "github.com/treaty-events/treaty", "github.com/treaty-events/treaty/broker", "github.com/treaty-events/treaty/contract"} {
 		g.imports[path] = true
+	}
+	g.imports["testing/fstest"] = true
+	g.p("")
+	g.p("//go:embed contract.gen.json")
+	g.p("var contractText []byte")
+	g.p("")
+	g.p("var loadContract = sync.OnceValues(func() (*contract.Contract, error) {")
+	g.p("return treaty.Load(context.Background(), fstest.MapFS{\"contract.gen.json\": {Data: contractText}}, \"contract.gen.json\")")
+	g.p("})")
+	g.p("")
+	g.p("// Contract is the contract that this package was generated from: what is valid, and")
+	g.p("// how it is delivered, is decided by it.")
+	g.p("func Contract() (*contract.Contract, error) { return loadContract() }")
+	if len(g.Events) > 0 {
+		g.p("")
+		g.p("// The event types.")
+		g.p("const (")
+		for _, e := range g.Events {
+			if e.Doc != "" {
+				g.comment("\t", e.Doc)
+			}
+			g.p("\t%s = %s", g.take(g.events[e]+"Type"), strconv.Quote(e.Type))
+		}
+		g.p(")")
+	}
+	var sent, received []*Event
+	for _, e := range g.Events {
+		if e.Sent {
+			sent = append(sent, e)
+		}
+		if e.Received {
+			received = append(received, e)
+		}
+	}
+	if received == nil {
+		received = sent // the contract of a producer: whoever consumes it
+	}
+	if g.Only != Receives && len(sent) > 0 {
+		g.producer(sent)
+	}
+	if g.Only != Sends && len(received) > 0 {
+		g.consumer(received)
 	}
 }
 
-var _ = syntax.String
+// dataType is the Go type of an event's data; "" for none.
+func (g *golang) dataType(e *Event) string {
+	if e.Payload == nil {
+		return ""
+	}
+	if e.Message().Envelope.PayloadIsEnvelope {
+		for _, f := range e.Payload.Fields {
+			if f.Name == "data" {
+				return g.goType(f.Shape)
+			}
+		}
+		g.imports["encoding/json"] = true
+		return "json.RawMessage"
+	}
+	return g.goType(e.Payload)
+}
+
+func (g *golang) producer(events []*Event) {
+	g.p("")
+	g.p("// Publisher sends the events of the contract. A Producer is one, and a Fake.")
+	g.p("type Publisher interface {")
+	for _, e := range events {
+		g.p("Publish%s", g.signature(e))
+	}
+	g.p("}")
+	g.p("")
+	g.p("// Producer sends the events of the contract, each held to it. It is safe for")
+	g.p("// concurrent use.")
+	g.p("type Producer struct{ *treaty.Producer }")
+	g.p("")
+	g.p("// NewProducer makes a producer on a broker.")
+	g.p("func NewProducer(b broker.Broker, options ...treaty.ProducerOption) (*Producer, error) {")
+	g.p("c, err := Contract()")
+	g.p("if err != nil { return nil, err }")
+	g.p("p, err := treaty.NewProducer(c, b, options...)")
+	g.p("if err != nil { return nil, err }")
+	g.p("return &Producer{p}, nil")
+	g.p("}")
+	for _, e := range events {
+		name := g.events[e]
+		g.p("")
+		g.p("// Publish%s publishes %s about a subject, and returns when it is acknowledged. change", name, oneLine(e.Type))
+		g.p("// may add attributes before.")
+		if e.Deprecated {
+			g.comment("", "\nDeprecated: the contract says so.")
+		}
+		g.p("func (p *Producer) Publish%s {", g.signature(e))
+		data := "data"
+		if g.dataType(e) == "" {
+			data = "nil"
+		} else if e.Payload.Kind == Any || g.dataType(e) == "json.RawMessage" {
+			data = "[]byte(data)"
+		}
+		g.p("e, err := p.New(%sType, subject, %s)", name, data)
+		g.p("if err != nil { return nil, err }")
+		g.p("for _, c := range change { c(e) }")
+		g.p("return e, p.PublishEvents(ctx, e)")
+		g.p("}")
+	}
+	g.imports["github.com/treaty-events/treaty/broker/memory"] = true
+	g.imports["github.com/treaty-events/treaty/event"] = true
+	g.p("")
+	g.p("// Fake is a Producer for tests, on a broker in memory that remembers what was")
+	g.p("// published: events are held to the contract as ever.")
+	g.p("type Fake struct {")
+	g.p("*Producer")
+	g.p("// Broker is where the events go; a consumer of the contract can be tested on it.")
+	g.p("Broker *memory.Broker")
+	g.p("mu sync.Mutex")
+	g.p("published []*event.Event")
+	g.p("}")
+	g.p("")
+	g.p("// NewFake makes a fake.")
+	g.p("func NewFake(options ...treaty.ProducerOption) (*Fake, error) {")
+	g.p("f := &Fake{Broker: memory.New()}")
+	g.p("var err error")
+	g.p("f.Producer, err = NewProducer(f.Broker, append(options[:len(options):len(options)], treaty.Hooks(fakeHook{f}))...)")
+	g.p("return f, err")
+	g.p("}")
+	g.p("")
+	g.p("// Published are the events that were published, in their order.")
+	g.p("func (f *Fake) Published() []*event.Event {")
+	g.p("f.mu.Lock()")
+	g.p("defer f.mu.Unlock()")
+	g.p("return append([]*event.Event(nil), f.published...)")
+	g.p("}")
+	g.p("")
+	g.p("type fakeHook struct{ fake *Fake }")
+	g.p("")
+	g.p("func (h fakeHook) Published(_ context.Context, e *event.Event, _ time.Duration, err error) {")
+	g.p("if err != nil { return }")
+	g.p("h.fake.mu.Lock()")
+	g.p("defer h.fake.mu.Unlock()")
+	g.p("h.fake.published = append(h.fake.published, e)")
+	g.p("}")
+	g.imports["time"] = true
+}
+
+func (g *golang) signature(e *Event) string {
+	data := ""
+	if t := g.dataType(e); t != "" {
+		data = ", data " + t
+	}
+	return g.events[e] + "(ctx context.Context, subject string" + data + ", change ...func(*treaty.Event)) (*treaty.Event, error)"
+}
+
+func (g *golang) consumer(events []*Event) {
+	g.p("")
+	g.p("// Handlers handle the events of the contract. Types without a handler go to Other,")
+	g.p("// and are skipped where that is nil too.")
+	g.p("type Handlers struct {")
+	for _, e := range events {
+		if e.Doc != "" {
+			g.comment("\t", e.Doc)
+		}
+		g.p("\t%s func(ctx context.Context, d *treaty.Delivered%s) error", g.events[e], g.parameter(e))
+	}
+	g.p("Other treaty.Handler")
+	g.p("}")
+	g.p("")
+	g.p("// NewConsumer makes a consumer that is a member of a group; Run it.")
+	g.p("func NewConsumer(b broker.Broker, group string, h Handlers, options ...treaty.ConsumerOption) (*treaty.Consumer, error) {")
+	g.p("contract, err := Contract()")
+	g.p("if err != nil { return nil, err }")
+	g.p("c, err := treaty.NewConsumer(contract, b, group, options...)")
+	g.p("if err != nil { return nil, err }")
+	for _, e := range events {
+		g.p("if h.%s != nil {", g.events[e])
+		switch t := g.dataType(e); {
+		case t == "":
+			g.p("c.Handle(%sType, h.%s)", g.events[e], g.events[e])
+		case e.Payload.Kind == Union && !e.Message().Envelope.PayloadIsEnvelope:
+			g.p("c.Handle(%sType, func(ctx context.Context, d *treaty.Delivered) error {", g.events[e])
+			g.p("text, err := d.JSON()")
+			g.p("if err != nil { return treaty.Reject(err) }")
+			g.p("data, err := decode%s(text)", g.names[e.Payload])
+			g.p("if err != nil { return treaty.Reject(err) }")
+			g.p("return h.%s(ctx, d, data)", g.events[e])
+			g.p("})")
+		default:
+			g.p("treaty.On(c, %sType, h.%s)", g.events[e], g.events[e])
+		}
+		g.p("}")
+	}
+	g.p("if h.Other != nil { c.HandleAll(h.Other) }")
+	g.p("return c, nil")
+	g.p("}")
+}
+
+func (g *golang) parameter(e *Event) string {
+	if t := g.dataType(e); t != "" {
+		return ", data " + t
+	}
+	return ""
+}
+
+// parser is written where schemas are parsed.
+func (g *golang) parser() {
+	if !g.parses {
+		return
+	}
+	g.p("")
+	g.p("// parseSchemas parses schemas that treaty has written.")
+	g.p("func parseSchemas(texts ...string) []*schema.Schema {")
+	g.p("all := make([]*schema.Schema, len(texts))")
+	g.p("for i, text := range texts {")
+	g.p("s, err := schema.Parse(\"branch\", []byte(text), schema.Draft2020)")
+	g.p("if err != nil { panic(err) } // it was parsed when this was generated")
+	g.p("all[i] = s")
+	g.p("}")
+	g.p("return all")
+	g.p("}")
+}

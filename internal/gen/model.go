@@ -48,8 +48,9 @@ type Shape struct {
 	Deprecated bool
 	// At is the schema that the shape was made of.
 	At *syntax.Node
-	// Avro is set where the data are those of an Avro schema.
-	Avro bool
+	// Avro is set where the schema is one of Avro.
+	Avro    bool
+	Dialect schema.Dialect
 }
 
 // Field is a property of an object.
@@ -65,6 +66,9 @@ type Field struct {
 type Branch struct {
 	Shape *Shape
 	Tags  []string // values of the union's Tag that are this one's
+	// At is the schema of the branch; nil for one of the types that a schema lists,
+	// and for Avro.
+	At *syntax.Node
 }
 
 // Event is an event type of a contract.
@@ -178,9 +182,7 @@ func (b *builder) schema(s *contract.Schema, hint string) *Shape {
 	switch {
 	case s.Dialect == schema.Avro:
 		b.avro = map[string]*Shape{}
-		shape := b.avroShape(s.Node(), "", hint)
-		shape.Avro = true
-		return shape
+		return b.avroShape(s.Node(), "", hint)
 	case s.Dialect.IsJSONSchema():
 		// What a component is called says more than the message that uses it.
 		if use := s.Use.Node(); use != nil && use != s.Node() {
@@ -442,7 +444,7 @@ func (b *builder) compose(f *facts, hint string) *Shape {
 	if f.hint != "" {
 		hint = f.hint
 	}
-	s := &Shape{Doc: f.doc, Deprecated: f.deprecated, At: f.at, Nullable: f.nullable}
+	s := &Shape{Doc: f.doc, Deprecated: f.deprecated, At: f.at, Nullable: f.nullable, Dialect: f.dialect}
 	if made := b.made[f.at]; made != nil {
 		return made
 	}
@@ -677,7 +679,7 @@ func (b *builder) union(s *Shape, f *facts, hint string) *Shape {
 			shape = b.compose(&merged, name)
 			shape.At = n
 		}
-		s.Branches = append(s.Branches, &Branch{Shape: shape})
+		s.Branches = append(s.Branches, &Branch{Shape: shape, At: n})
 	}
 	b.tag(s)
 	return s
