@@ -52,12 +52,17 @@ func On[T any](c *Consumer, eventType string, handle func(ctx context.Context, d
 		switch to := any(&data).(type) {
 		case *json.RawMessage:
 			*to = text
+		case json.Unmarshaler: // which reads itself: that it is JSON is known
+			if len(text) > 0 {
+				err = to.UnmarshalJSON(text)
+			}
 		default:
 			if len(text) > 0 {
-				if err := json.Unmarshal(text, &data); err != nil {
-					return Reject(fmt.Errorf("the data of %s do not fit %T: %w", d.Type, data, err))
-				}
+				err = json.Unmarshal(text, to)
 			}
+		}
+		if err != nil {
+			return Reject(fmt.Errorf("the data of %s do not fit %T: %w", d.Type, data, err))
 		}
 		return handle(ctx, d, data)
 	})

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-
 )
 
 // goTarget makes a Go package: types, the contract itself, and a producer and a
@@ -212,6 +211,10 @@ func (g *golang) plain(s *Shape) string {
 	case Number:
 		return "float64"
 	case String:
+		if s.Format == "date-time" {
+			g.imports["github.com/treaty-events/treaty/codec"] = true
+			return dateTime
+		}
 		return "string"
 	case Array:
 		return "[]" + g.goType(s.Item)
@@ -287,7 +290,7 @@ func (g *golang) object(name string, s *Shape) {
 		if !f.field.Required {
 			tag += ",omitzero"
 		}
-		if strings.ContainsAny(f.field.Name, "\"`\\,") || f.field.Name == "" || f.field.Name == "-" {
+		if !isTag(f.field.Name) {
 			tag = "-"
 		}
 		g.p("\t%s %s `json:%s`", f.name, f.typ, strconv.Quote(tag))
@@ -297,41 +300,45 @@ func (g *golang) object(name string, s *Shape) {
 		g.p("\tRest map[string]%s `json:\"-\"`", g.goType(s.Item))
 	}
 	g.p("}")
-	// encoding/json does what has to be done, but for names that a tag cannot have,
-	// for properties of any name, and for unions, which are interfaces.
+	g.imports["github.com/treaty-events/treaty/codec"] = true
+	g.p("")
+	g.p("// UnmarshalJSON reads the object, its properties by their exact names.")
+	g.p("func (o *%s) UnmarshalJSON(text []byte) error {", name)
+	g.p("r := codec.NewReader(text)")
+	g.p("o.read(r)")
+	g.p("return r.End()")
+	g.p("}")
+	g.p("")
+	g.p("func (o *%s) read(r *codec.Reader) {", name)
+	g.p("*o = %s{}", name)
+	g.p("r.Object(func(name []byte) {")
+	g.p("switch string(name) {")
+	for _, f := range fields {
+		g.p("case %s:", strconv.Quote(f.field.Name))
+		g.readField("o."+f.name, f.typ, f.field)
+	}
+	if s.Item != nil {
+		t := g.goType(s.Item)
+		g.p("default:")
+		g.p("key := string(name)")
+		g.p("var value %s", t)
+		g.read("value", t, s.Item)
+		g.p("if o.Rest == nil { o.Rest = map[string]%s{} }", t)
+		g.p("o.Rest[key] = value")
+	}
+	g.p("}")
+	g.p("})")
+	g.p("}")
+	// encoding/json writes what has to be written, but for names that a tag cannot
+	// have, and for properties of any name.
 	special := s.Item != nil
 	for _, f := range fields {
-		if strings.ContainsAny(f.field.Name, "\"`\\,") || f.field.Name == "" || f.field.Name == "-" || g.hasUnion(f.field.Shape, 0) {
-			special = true
-		}
+		special = special || !isTag(f.field.Name)
 	}
 	if !special {
 		return
 	}
 	g.imports["encoding/json"] = true
-	g.p("")
-	g.p("// UnmarshalJSON reads the object.")
-	g.p("func (o *%s) UnmarshalJSON(text []byte) error {", name)
-	g.p("var members map[string]json.RawMessage")
-	g.p("if err := json.Unmarshal(text, &members); err != nil { return err }")
-	g.p("*o = %s{}", name)
-	for _, f := range fields {
-		g.p("if member, ok := members[%s]; ok {", strconv.Quote(f.field.Name))
-		g.decode("o."+f.name, f.typ, f.field.Shape, "member", f.field.Required)
-		g.p("delete(members, %s)", strconv.Quote(f.field.Name))
-		g.p("}")
-	}
-	if s.Item != nil {
-		t := g.goType(s.Item)
-		g.p("if len(members) > 0 { o.Rest = make(map[string]%s, len(members)) }", t)
-		g.p("for name, member := range members {")
-		g.p("var value %s", t)
-		g.decode("value", t, s.Item, "member", true)
-		g.p("o.Rest[name] = value")
-		g.p("}")
-	}
-	g.p("return nil")
-	g.p("}")
 	g.p("")
 	g.p("// MarshalJSON writes the object.")
 	g.p("func (o %s) MarshalJSON() ([]byte, error) {", name)
@@ -343,17 +350,27 @@ func (g *golang) object(name string, s *Shape) {
 	}
 	for _, f := range fields {
 		key := strconv.Quote(f.field.Name)
-		switch {
-		case f.field.Required:
+		if f.field.Required {
 			g.p("members[%s] = o.%s", key, f.name)
-		case strings.HasPrefix(f.typ, "*") && f.field.Shape.Nullable && !strings.HasPrefix(f.typ, "**"):
-			g.p("if o.%s != nil { members[%s] = o.%s }", f.name, key, f.name)
-		default:
+		} else {
 			g.p("if o.%s != nil { members[%s] = o.%s }", f.name, key, f.name)
 		}
 	}
 	g.p("return json.Marshal(members)")
 	g.p("}")
+}
+
+// isTag is whether a struct tag of encoding/json can have a name.
+func isTag(name string) bool {
+	if name == "" || name == "-" {
+		return false
+	}
+	for _, r := range name {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", r) {
+			return false
+		}
+	}
+	return true
 }
 
 // fieldType is the type of a property: a pointer where it may be absent, and one
@@ -392,70 +409,84 @@ func (g *golang) reaches(from, to *Shape, seen map[*Shape]bool) bool {
 	return false
 }
 
-// hasUnion is whether a union has to be decoded within a value.
-func (g *golang) hasUnion(s *Shape, depth int) bool {
-	switch s.Kind {
-	case Union:
-		return true
-	case Array, Map:
-		return depth < maxDepth && g.hasUnion(s.Item, depth+1)
+// readField writes how a property is read into a field.
+func (g *golang) readField(to, typ string, f *Field) {
+	inner := g.goType(f.Shape)
+	switch {
+	case typ == inner:
+		g.read(to, typ, f.Shape)
+	case f.Shape.Nullable && typ == "*"+inner: // a pointer to what is nil for null
+		g.p("%s = new(%s)", to, inner)
+		g.read("*"+to, inner, f.Shape)
+	default: // a pointer, so that it may be absent
+		g.p("%s = new(%s)", to, inner)
+		g.read("*"+to, inner, f.Shape)
 	}
-	return false
 }
 
-// decode writes how a value is read from the text in from.
-func (g *golang) decode(to, typ string, s *Shape, from string, required bool) {
-	if !g.hasUnion(s, 0) {
-		g.p("if err := json.Unmarshal(%s, &%s); err != nil { return err }", from, to)
-		if !required && strings.HasPrefix(typ, "**") {
-			// null has come: a pointer to nil.
-			g.p("if %s == nil { %s = new(%s) }", to, to, strings.TrimPrefix(typ, "*"))
-		} else if !required && strings.HasPrefix(typ, "*") && isReference(strings.TrimPrefix(typ, "*")) {
-			g.p("if %s == nil { %s = new(%s) }", to, to, strings.TrimPrefix(typ, "*"))
+// read writes how the next value of the reader r is read.
+func (g *golang) read(to, typ string, s *Shape) {
+	if s.Nullable && s.Kind != Union {
+		plain := g.plain(s)
+		if plain == typ { // a slice, a map or a raw text, of which nil is null
+			if plain == "json.RawMessage" {
+				g.p("%s = r.Raw()", to)
+				return
+			}
+			g.p("if !r.Null() {")
+			g.readPlain(to, plain, s)
+			g.p("}")
+			return
 		}
+		g.p("if !r.Null() {")
+		g.p("%s = new(%s)", to, plain)
+		g.readPlain("*"+to, plain, s)
+		g.p("}")
 		return
 	}
-	g.imports["fmt"] = true
+	g.readPlain(to, typ, s)
+}
+
+func (g *golang) readPlain(to, typ string, s *Shape) {
 	switch s.Kind {
-	case Union:
-		if strings.HasPrefix(typ, "*") {
-			g.p("%s = new(%s)", to, strings.TrimPrefix(typ, "*"))
-			g.decode("*"+to, strings.TrimPrefix(typ, "*"), s, from, true)
-			return
+	case Boolean:
+		g.p("%s = r.Bool()", to)
+	case Integer:
+		g.p("%s = r.Int64()", to)
+	case Number:
+		g.p("%s = r.Float64()", to)
+	case String:
+		if typ == dateTime {
+			g.p("%s = r.DateTime()", to)
+		} else {
+			g.p("%s = r.String()", to)
 		}
-		g.p("{")
-		g.p("value, err := decode%s(%s)", g.names[s], from)
-		g.p("if err != nil { return err }")
-		g.p("%s = value", to)
-		g.p("}")
+	case Enum:
+		g.p("%s = %s(r.%s())", to, typ, map[Kind]string{String: "String", Integer: "Int64", Number: "Float64", Boolean: "Bool"}[s.Base])
 	case Array:
-		if strings.HasPrefix(typ, "*") {
-			g.p("%s = new(%s)", to, strings.TrimPrefix(typ, "*"))
-			g.decode("*"+to, strings.TrimPrefix(typ, "*"), s, from, true)
-			return
-		}
-		n := g.fresh()
-		g.p("var items%d []json.RawMessage", n)
-		g.p("if err := json.Unmarshal(%s, &items%d); err != nil { return err }", from, n)
-		g.p("if items%d != nil { %s = make(%s, len(items%d)) }", n, parens(to), typ, n)
-		g.p("for i%d, item%d := range items%d {", n, n, n)
-		g.decode(fmt.Sprintf("%s[i%d]", parens(to), n), g.goType(s.Item), s.Item, fmt.Sprintf("item%d", n), true)
-		g.p("}")
+		g.p("%s = %s{}", to, typ)
+		g.p("r.Array(func() {")
+		g.p("var item %s", g.goType(s.Item))
+		g.read("item", g.goType(s.Item), s.Item)
+		g.p("%s = append(%s, item)", to, to)
+		g.p("})")
 	case Map:
-		if strings.HasPrefix(typ, "*") {
+		g.p("%s = %s{}", to, typ)
+		g.p("r.Object(func(name []byte) {")
+		g.p("key := string(name)")
+		g.p("var value %s", g.goType(s.Item))
+		g.read("value", g.goType(s.Item), s.Item)
+		g.p("%s[key] = value", parens(to))
+		g.p("})")
+	case Object:
+		if strings.HasPrefix(typ, "*") { // a struct that would hold itself
 			g.p("%s = new(%s)", to, strings.TrimPrefix(typ, "*"))
-			g.decode("*"+to, strings.TrimPrefix(typ, "*"), s, from, true)
-			return
 		}
-		n := g.fresh()
-		g.p("var items%d map[string]json.RawMessage", n)
-		g.p("if err := json.Unmarshal(%s, &items%d); err != nil { return err }", from, n)
-		g.p("if items%d != nil { %s = make(%s, len(items%d)) }", n, parens(to), typ, n)
-		g.p("for key%d, item%d := range items%d {", n, n, n)
-		g.p("var value%d %s", n, g.goType(s.Item))
-		g.decode(fmt.Sprintf("value%d", n), g.goType(s.Item), s.Item, fmt.Sprintf("item%d", n), true)
-		g.p("%s[key%d] = value%d", parens(to), n, n)
-		g.p("}")
+		g.p("%s.read(r)", parens(to))
+	case Union:
+		g.p("%s = read%s(r)", to, g.names[s])
+	default:
+		g.p("%s = r.Raw()", to)
 	}
 }
 
@@ -466,24 +497,12 @@ func parens(to string) string {
 	return to
 }
 
-var freshKey = "\x00fresh"
-
-// fresh is a number that names made for this file have not had.
-func (g *golang) fresh() int {
-	n := 1
-	for g.used[freshKey+strconv.Itoa(n)] {
-		n++
-	}
-	g.used[freshKey+strconv.Itoa(n)] = true
-	return n
-}
+const dateTime = "codec.DateTime"
 
 // union is a sealed interface, with a type for each branch that could not have a
 // method of its own.
 func (g *golang) union(name string, s *Shape) {
 	method := "is" + name
-	g.imports["encoding/json"] = true
-	g.imports["fmt"] = true
 	type branch struct {
 		*Branch
 		typ, value string // the type in the interface, and the one that is decoded
@@ -515,60 +534,71 @@ func (g *golang) union(name string, s *Shape) {
 	for _, b := range wrappers {
 		g.p("")
 		g.p("// %s is a branch of %s.", b.typ, name)
-		if b.Shape.Kind == Union {
+		switch {
+		case b.value == "json.RawMessage":
+			g.p("type %s struct{ json.RawMessage }", b.typ)
+		case b.Shape.Kind == Union || b.value == dateTime:
+			g.imports["encoding/json"] = true
 			g.p("type %s struct{ Value %s }", b.typ, b.value)
 			g.p("")
 			g.p("// MarshalJSON writes the value.")
 			g.p("func (b %s) MarshalJSON() ([]byte, error) { return json.Marshal(b.Value) }", b.typ)
-			g.p("")
-			g.p("// UnmarshalJSON reads the value.")
-			g.p("func (b *%s) UnmarshalJSON(text []byte) (err error) {", b.typ)
-			g.p("b.Value, err = decode%s(text)", b.value)
-			g.p("return err")
-			g.p("}")
-			continue
-		}
-		if b.value == "json.RawMessage" {
-			g.p("type %s struct{ json.RawMessage }", b.typ)
-			continue
-		}
-		g.p("type %s %s", b.typ, b.value)
-		if g.hasUnion(b.Shape, 0) {
-			g.p("")
-			g.p("// UnmarshalJSON reads the value.")
-			g.p("func (b *%s) UnmarshalJSON(text []byte) error {", b.typ)
-			g.p("var value %s", b.value)
-			g.decode("value", b.value, b.Shape, "text", true)
-			g.p("*b = value")
-			g.p("return nil")
-			g.p("}")
+		default:
+			g.p("type %s %s", b.typ, b.value)
 		}
 	}
 	g.p("")
 	for _, b := range branches {
 		g.p("func (%s) %s() {}", b.typ, method)
 	}
+	nullable := s.Nullable
+	for _, b := range s.Branches {
+		nullable = nullable || b.Shape.Nullable
+	}
+	g.imports["github.com/treaty-events/treaty/codec"] = true
+	g.p("")
+	g.p("func read%s(r *codec.Reader) %s {", name, name)
+	g.p("text := r.Raw()")
+	g.p("if r.Err() != nil { return nil }")
+	g.p("value, err := decode%s(text)", name)
+	g.p("r.Fail(err)")
+	g.p("return value")
+	g.p("}")
 	g.p("")
 	g.p("func decode%s(text []byte) (%s, error) {", name, name)
-	if s.Nullable {
-		g.p("if string(text) == \"null\" { return nil, nil }")
+	if nullable {
+		g.p("if codec.NewReader(text).Null() { return nil, nil }")
+	}
+	value := func(b branch) {
+		g.p("r := codec.NewReader(text)")
+		g.p("var value %s", b.value)
+		g.readPlain("value", b.value, b.Shape)
+		switch {
+		case b.typ == b.value:
+			g.p("return value, r.End()")
+		case b.value == "json.RawMessage", b.Shape.Kind == Union, b.value == dateTime:
+			g.p("return %s{value}, r.End()", b.typ)
+		default:
+			g.p("return %s(value), r.End()", b.typ)
+		}
 	}
 	if s.Tag != "" {
-		g.p("var tag struct { Value string `json:%s` }", strconv.Quote(s.Tag))
-		g.p("if err := json.Unmarshal(text, &tag); err != nil { return nil, err }")
-		g.p("switch tag.Value {")
+		g.imports["fmt"] = true
+		g.p("tag := \"\"")
+		g.p("r := codec.NewReader(text)")
+		g.p("r.Object(func(name []byte) { if string(name) == %s { tag = r.String() } })", strconv.Quote(s.Tag))
+		g.p("if err := r.End(); err != nil { return nil, err }")
+		g.p("switch tag {")
 		for _, b := range branches {
 			var tags []string
 			for _, t := range b.Tags {
 				tags = append(tags, strconv.Quote(t))
 			}
 			g.p("case %s:", strings.Join(tags, ", "))
-			g.p("var value %s", b.typ)
-			g.p("err := json.Unmarshal(text, &value)")
-			g.p("return value, err")
+			value(b)
 		}
 		g.p("}")
-		g.p("return nil, fmt.Errorf(\"%s of %s is %%q, which is none of its branches\", tag.Value)", strings.ReplaceAll(s.Tag, "%", "%%"), name)
+		g.p("return nil, fmt.Errorf(%s, tag)", strconv.Quote(strings.ReplaceAll(s.Tag, "%", "%%")+" of "+name+" is %q, which is none of its branches"))
 		g.p("}")
 		return
 	}
@@ -581,12 +611,7 @@ func (g *golang) union(name string, s *Shape) {
 	g.p("switch i {")
 	var schemas []string
 	for _, b := range s.Branches {
-		typ := ""
-		for _, one := range branches {
-			if one.Shape == b.Shape || one.typ == g.plain(b.Shape) {
-				typ = one.typ
-			}
-		}
+		at := slices.IndexFunc(branches, func(one branch) bool { return one.Branch == b || one.value == g.plain(b.Shape) })
 		text, err := g.BranchRules(s, b)
 		if err != nil {
 			g.fail(err)
@@ -594,9 +619,9 @@ func (g *golang) union(name string, s *Shape) {
 		}
 		g.p("case %d:", len(schemas))
 		schemas = append(schemas, string(text))
-		g.p("var value %s", typ)
-		g.p("err := json.Unmarshal(text, &value)")
-		g.p("return value, err")
+		one := branches[at]
+		one.Branch = b
+		value(one)
 	}
 	g.p("}")
 	g.p("}")
