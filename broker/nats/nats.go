@@ -442,14 +442,10 @@ func (s *subscription) consume() error {
 		}
 		d.msg, d.s = m, s
 		if h := m.Headers(); len(h) > 0 {
-			n := 0
-			for _, values := range h {
-				n += len(values)
+			from, n := len(headers), len(h)
+			if cap(headers)-from < n {
+				headers, from = make([]event.Header, 0, max(n, 2*chunk)), 0
 			}
-			if cap(headers)-len(headers) < n {
-				headers = make([]event.Header, 0, max(n, 2*chunk))
-			}
-			from := len(headers)
 			d.message.Headers = headers[from : from : from+n]
 			d.message.FromMap(h)
 			headers = headers[:from+n]

@@ -44,6 +44,19 @@ func (f *brokerFlags) named() error {
 	return nil
 }
 
+// kept says that a broker was named that is there after the command. One without
+// a folder is for commands that are all that there is to it.
+func (f *brokerFlags) kept() error {
+	if err := f.named(); err != nil {
+		return err
+	}
+	folder, ok := strings.CutPrefix(f.broker, "embedded:")
+	if folder, _, _ = strings.Cut(folder, "?"); ok && strings.Trim(folder, "/") == "" {
+		return fmt.Errorf("--broker %s names no folder, and its events would be gone with this command; write --broker embedded:./events", f.broker)
+	}
+	return nil
+}
+
 // parameters reads --param.
 func (f *brokerFlags) parameters() (map[string]string, error) {
 	all := map[string]string{}
@@ -134,9 +147,6 @@ const malformed = "event-envelope"
 // open opens the broker. A folder is one below the working directory.
 func (a *app) open(ctx context.Context, f *brokerFlags) (broker.Broker, error) {
 	url := f.broker
-	if folder, _, _ := strings.Cut(strings.TrimPrefix(url, "embedded:"), "?"); strings.HasPrefix(url, "embedded:") && strings.Trim(folder, "/") == "" {
-		return nil, fmt.Errorf("--broker %s names no folder, and its events would be gone with this command; write --broker embedded:./events", url)
-	}
 	if rest, ok := strings.CutPrefix(url, "embedded:"); ok && rest != "" && !strings.HasPrefix(rest, "//") {
 		path, query, asked := strings.Cut(rest, "?")
 		if url = "embedded:" + a.absolute(path); asked {

@@ -94,7 +94,7 @@ func (a *app) publish(ctx context.Context, args []string, flags publishFlags) er
 	case flags.id != "" && flags.samples > 1:
 		return errors.New("--id goes with one event; leave it out, or --sample 1")
 	}
-	if err := flags.named(); err != nil {
+	if err := flags.kept(); err != nil {
 		return err
 	}
 	params, err := flags.parameters()

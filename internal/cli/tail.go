@@ -98,7 +98,7 @@ func (a *app) start(text string) (broker.Start, error) {
 }
 
 func (a *app) tail(ctx context.Context, args []string, flags tailFlags) error {
-	if err := flags.named(); err != nil {
+	if err := flags.kept(); err != nil {
 		return err
 	}
 	if flags.count < 0 {
