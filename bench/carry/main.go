@@ -226,7 +226,7 @@ func jetStream(ctx context.Context, address string, events int) (*contest, error
 				if err != nil {
 					return 0, err
 				}
-				c, err := js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{Durable: fmt.Sprintf("bare-%d-%s", group, stream), AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: channel.Address, MaxAckPending: inFlight})
+				c, err := js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{Durable: fmt.Sprintf("unaided-%d-%s", group, stream), AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: channel.Address, MaxAckPending: inFlight})
 				if err != nil {
 					return 0, err
 				}
