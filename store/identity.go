@@ -4,7 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"time"
 )
+
+// DefaultLease is how long a claim lasts that is not renewed, where nobody says
+// and the store is a Renewer.
+const DefaultLease = time.Minute
 
 // ErrClosed: the store has been closed.
 var ErrClosed = errors.New("the store is closed")

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -539,13 +538,4 @@ func renewal(s *suite) {
 	renew(r, id(2, 0)) // taken over by b
 	s.release(b, id(2, 0))
 	s.claim(b, id(2, 0), store.Claimed)
-}
-
-// closer closes what can be.
-func closer(s *suite, v any) {
-	if c, ok := v.(io.Closer); ok {
-		if err := c.Close(); err != nil {
-			s.Errorf("Close: %v", err)
-		}
-	}
 }
