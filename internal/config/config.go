@@ -35,6 +35,14 @@ type Config struct {
 	Hosts        []string // that references may name
 	Limits       Limits
 	FailOn       diag.Severity // zero where not stated
+	Generate     []Generation
+}
+
+// Generation is code that is made of a document. Paths are relative to the
+// folder of the file.
+type Generation struct {
+	Target, Document, Out string
+	Only, Package         string // "" where not stated
 }
 
 // Dir is the folder of the file, "" where there is none.
@@ -115,9 +123,10 @@ func Parse(f *diag.File) (*Config, []diag.Diagnostic) {
 			"types": func(n *syntax.Node) {
 				r.object(n, "types", map[string]func(*syntax.Node){"allow": func(n *syntax.Node) { r.c.AllowTypes = r.texts(n) }})
 			},
-			"hosts":  func(n *syntax.Node) { r.c.Hosts = r.hosts(n) },
-			"limits": r.limits,
-			"failOn": func(n *syntax.Node) { r.c.FailOn = r.severity(n) },
+			"hosts":    func(n *syntax.Node) { r.c.Hosts = r.hosts(n) },
+			"limits":   r.limits,
+			"failOn":   func(n *syntax.Node) { r.c.FailOn = r.severity(n) },
+			"generate": r.generate,
 		})
 	}
 	return r.c, diag.Sort(r.found)
@@ -175,6 +184,37 @@ func (r *reader) tags(n *syntax.Node) string {
 		r.fault(n, "tags has to be a pattern of git tags, such as v*")
 	}
 	return n.Value
+}
+
+// generate reads what code is to be made.
+func (r *reader) generate(n *syntax.Node) {
+	if n.Kind != syntax.Sequence {
+		r.fault(n, "generate is %s, but has to be a list", n.Kind)
+		return
+	}
+	for _, item := range n.Items {
+		var g Generation
+		text := func(to *string, check func(string) string) func(*syntax.Node) {
+			return func(n *syntax.Node) {
+				if n.Kind != syntax.String || n.Value == "" {
+					r.fault(n, "%s is %s, but has to be a string", n.KeyName(), n.Kind)
+				} else if why := check(n.Value); why != "" {
+					r.fault(n, "%s %q %s", n.KeyName(), n.Value, why)
+				}
+				*to = n.Value
+			}
+		}
+		any := func(string) string { return "" }
+		r.object(item, "an entry of generate", map[string]func(*syntax.Node){
+			"target": text(&g.Target, any), "document": text(&g.Document, pathFault), "out": text(&g.Out, pathFault), "only": text(&g.Only, any), "package": text(&g.Package, any),
+		})
+		for _, missing := range []struct{ name, value string }{{"target", g.Target}, {"document", g.Document}, {"out", g.Out}} {
+			if missing.value == "" && item.Is(syntax.Mapping) && item.Get(missing.name) == nil {
+				r.fault(item, "an entry of generate has no %s", missing.name)
+			}
+		}
+		r.c.Generate = append(r.c.Generate, g)
+	}
 }
 
 func (r *reader) version(n *syntax.Node) {
