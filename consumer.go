@@ -235,7 +235,7 @@ func (c *Consumer) inlet(ch *contract.Channel, op *contract.Operation) (*inlet, 
 	if err != nil {
 		return nil, fmt.Errorf("running %s: %w", c.group, err)
 	}
-	in := &inlet{Channel: ch, operation: op, at: at, dead: broker.Channel{Address: at.Address + ".dlq"}, strict: ch.Compatibility.DispatchStrict, handlers: map[string]*route{},
+	in := &inlet{Channel: ch, operation: op, at: at, dead: broker.Channel{Address: at.Address + ".dlq", Settings: map[string]string{}}, strict: ch.Compatibility.DispatchStrict, handlers: map[string]*route{},
 		retry: retry{attempts: DefaultAttempts, delay: DefaultRetryDelay, most: DefaultRetryMost}, inFlight: DefaultInFlight}
 	var promise contract.OperationDelivery
 	if op != nil && op.Delivery != nil {
@@ -267,6 +267,9 @@ func (c *Consumer) inlet(ch *contract.Channel, op *contract.Operation) (*inlet, 
 			return nil, fmt.Errorf("running %s: the dead letter of %s: %w", c.group, ch.Name, err)
 		}
 	}
+	if in.dead.Settings["amqp.exchange"] == "" && in.dead.Settings["amqp.queue"] == "" {
+		in.dead.Settings["amqp.queue"] = in.dead.Address // so that it keeps what nobody has asked for yet
+	}
 	if d := ch.Delivery; d != nil {
 		in.ordered = d.Ordering != nil && d.Ordering.Scope != "none"
 		if d.Dedupe != nil {
@@ -281,6 +284,9 @@ func (c *Consumer) inlet(ch *contract.Channel, op *contract.Operation) (*inlet, 
 	}
 	if in.ordered && c.broker.Features().Order == broker.Unordered {
 		return nil, fmt.Errorf("running %s: %s promises order, which this broker does not keep: %w", c.group, ch.Name, broker.ErrUnsupported)
+	}
+	if in.ordered && c.broker.Features().GroupOrder == broker.Unordered {
+		c.log.Warn("this broker keeps order within one process of a group: run no second one", "group", c.group, "channel", ch.Name)
 	}
 	for _, m := range ch.Messages {
 		kind := m.Envelope.Type
@@ -566,14 +572,20 @@ func (c *Consumer) check(t *task) {
 	for _, m := range t.route.messages {
 		if m.Valid(&t.event) {
 			t.message = m
-			t.id = c.identity(t)
+			if id, err := c.identity(t); err != nil {
+				t.fault = &fault{Invalid, err}
+			} else {
+				t.id = id
+			}
 			return
 		}
 	}
 	t.fault = &fault{Invalid, &InvalidError{t.event.Type, t.event.ID, t.inlet.Name, c.contract.Check(t.inlet.Channel, &t.event)}}
 }
 
-func (c *Consumer) identity(t *task) store.Identity {
+// identity is what the event of a task is known again by. One without an attribute
+// that the contract names for it cannot be told from others without it.
+func (c *Consumer) identity(t *task) (store.Identity, error) {
 	e := &t.event
 	id := store.Identity{Group: c.group}
 	if t.inlet.dedupe == nil {
@@ -581,12 +593,14 @@ func (c *Consumer) identity(t *task) store.Identity {
 	} else {
 		values := make([]string, len(t.inlet.dedupe))
 		for i, name := range t.inlet.dedupe {
-			values[i] = topology.Value(e, name)
+			if values[i] = topology.Value(e, name); values[i] == "" {
+				return id, fmt.Errorf("the event has no %s, by which the contract has events of %s known again", name, t.inlet.Name)
+			}
 		}
 		id.Key = strings.Join(values, "\t")
 	}
 	id.Digest = digest(e.Type, e.Subject, e.Data)
-	return id
+	return id, nil
 }
 
 // digests are the states of SHA-256 that are not in use.

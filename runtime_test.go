@@ -942,3 +942,23 @@ func TestCollisionsPassTheBroker(t *testing.T) {
 		t.Errorf("in the dead letter are %v", found)
 	}
 }
+
+// What the contract knows events again by counts, and an event without it is
+// nobody's duplicate.
+func TestDedupeBy(t *testing.T) {
+	b, c := open(t), load(t, vary{channel: "dedupe: {by: [source, paymentid], window: P1D, where: consumer}"})
+	r := run(t, c, b, func(k *treaty.Consumer) {
+		k.Handle("orders.paid.v1", func(context.Context, *treaty.Delivered) error { return nil })
+	})
+	for id, more := range map[string]string{"1": `"paymentid":"p1",`, "2": `"paymentid":"p1",`, "3": `"paymentid":"p2",`, "4": "", "5": ""} {
+		raw(t, b, "orders", structured(fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/orders","type":"orders.paid.v1","subject":"s",%s"data":{"order":"a","amount":1}}`, id, more)))
+	}
+	r.until(treaty.Handled, 2)
+	r.until(treaty.Duplicate, 1)
+	r.until(treaty.DeadLettered, 2)
+	for _, e := range dead(t, b, "orders.dlq", 2) {
+		if extension(e, "dlqreason") != "invalid" || !strings.Contains(extension(e, "dlqdetail"), "no paymentid") {
+			t.Errorf("%s is dead for %s", e.ID, extension(e, "dlqdetail"))
+		}
+	}
+}
