@@ -17,21 +17,13 @@ import (
 	"github.com/treaty-events/treaty/store"
 )
 
-// ErrRefused is in an error of the function that [Outbox.Relay] sends with when
-// an entry can never be sent: it is put aside with the reason, and those after it
-// are sent.
-var ErrRefused = errors.New("refused for good")
+// ErrRefused is store.ErrRefused: it is in an error of the function that
+// [Outbox.Relay] sends with when an entry can never be sent: it is put aside with
+// the reason, and those after it are sent.
+var ErrRefused = store.ErrRefused
 
-// Entry is an event to be sent.
-type Entry struct {
-	// Channel is the channel's name in the contract.
-	Channel string
-	// Key orders: entries of one key are sent in the order in which their
-	// transactions were committed, and those of one transaction in theirs. "" is none.
-	Key string
-	// Event is the event as CloudEvents JSON.
-	Event []byte
-}
+// Entry is an event to be sent. A producer of the runtime makes it.
+type Entry = store.Entry
 
 // Refused is an entry that was put aside.
 type Refused struct {

@@ -1,0 +1,60 @@
+package treaty
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/treaty-events/treaty/event"
+	"github.com/treaty-events/treaty/store"
+)
+
+// Entry makes of an event what an outbox takes: the event as JSON, its channel,
+// and the key that orders it. The event is held to the contract, so that what
+// breaks it fails where it is written, and not where it is sent:
+//
+//	e, err := producer.New("orders.paid.v1", order.ID, paid)
+//	entry, err := producer.Entry(e)
+//	err = outbox.Add(ctx, tx, entry)
+//
+// The error is that of Check.
+func (p *Producer) Entry(e *Event) (store.Entry, error) {
+	if err := p.Check(e); err != nil {
+		return store.Entry{}, err
+	}
+	o, _, err := p.route(e)
+	if err != nil {
+		return store.Entry{}, err
+	}
+	entry := store.Entry{Channel: o.Name}
+	if entry.Key, err = p.Key(e); err != nil {
+		return store.Entry{}, err
+	}
+	if entry.Event, err = e.AppendJSON(nil); err != nil {
+		return store.Entry{}, fmt.Errorf("writing the event %s %s: %w", e.Type, e.ID, err)
+	}
+	return entry, nil
+}
+
+// Relay publishes entries of an outbox, in their order:
+//
+//	err = outbox.Relay(ctx, producer.Relay)
+//
+// An entry that is no event, or that the contract does not allow any more, can
+// never be sent: the error has store.ErrRefused then, and nothing was sent.
+func (p *Producer) Relay(ctx context.Context, entries []store.Entry) error {
+	events := make([]*Event, len(entries))
+	for i := range entries {
+		e, err := event.DecodeJSON(entries[i].Event)
+		if err != nil {
+			return fmt.Errorf("reading an event of the outbox, for %s: %w: %w", entries[i].Channel, store.ErrRefused, err)
+		}
+		events[i] = e
+	}
+	err := p.PublishEvents(ctx, events...)
+	var invalid *InvalidError
+	if errors.As(err, &invalid) {
+		return fmt.Errorf("%w: %w", store.ErrRefused, err)
+	}
+	return err
+}
