@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"github.com/treaty-events/treaty/internal/config"
 	"github.com/treaty-events/treaty/internal/live"
 	"github.com/treaty-events/treaty/store"
+	"github.com/treaty-events/treaty/store/bolt"
 	"github.com/treaty-events/treaty/store/memory"
 )
 
@@ -160,6 +162,11 @@ func (a *app) dev(ctx context.Context, args []string, flags devFlags) error {
 	flags.shared = flags.broker != ""
 	o := live.DevOptions{Rate: flags.rate, Faults: flags.faults, Seed: flags.seed, Params: params, Shared: flags.shared,
 		Store: func(string) (store.Store, error) { return memory.New(), nil }}
+	if flags.state != "" {
+		o.Store = func(group string) (store.Store, error) {
+			return bolt.Open(filepath.Join(a.absolute(flags.state), url.PathEscape(group)+".dedupe"))
+		}
+	}
 	if flags.once {
 		o.Events = flags.events
 	} else {
