@@ -7,6 +7,10 @@
 //
 // Without a user it is guest, as everywhere with RabbitMQ.
 //
+// A quorum queue of RabbitMQ 4 and later takes a message for poison, and drops it,
+// that was given back 20 times, unless a policy says otherwise: set its
+// delivery-limit above the attempts of the contract.
+//
 // Settings of channels:
 //
 //	amqp.exchange      the exchange; otherwise the address

@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,6 +81,7 @@ func Run(t *testing.T, h Harness) {
 	b := open(t, h.Adapter, h.URL) // closed by its cleanup, after the parallel tests
 	f := b.Features()
 	t.Logf("features: %+v", f)
+	t.Run("Leaks", func(t *testing.T) { leaks(&suite{t, h, b, f}) }) // before the others begin
 	for _, c := range []struct {
 		name string
 		run  func(*suite)
@@ -136,6 +138,73 @@ func (s *suite) channelWith(settings map[string]string) broker.Channel {
 		})
 	}
 	return c
+}
+
+// leaks opens and closes: nothing of it goes on running.
+func leaks(s *suite) {
+	c := s.channel()
+	start := broker.Start{From: broker.Latest}
+	once := func(stop bool) {
+		b, err := broker.Open(s.ctx(), s.h.URL, s.h.Adapter)
+		if err != nil {
+			s.Fatal(err)
+		}
+		came := make(chan bool, 100)
+		var all []broker.Subscription
+		for _, group := range []string{"g", ""} {
+			one, err := b.Subscribe(s.ctx(), c, broker.Options{Group: group, Start: start}, func(d broker.Delivery) {
+				ack(d)
+				came <- true
+			})
+			if err != nil {
+				s.Fatal(err)
+			}
+			all = append(all, one)
+		}
+		if err := b.Publish(s.ctx(), c, message("x")); err != nil {
+			s.Fatal(err)
+		}
+		select {
+		case <-came:
+		case <-time.After(patience):
+			s.Fatal("nothing came")
+		}
+		for _, one := range all {
+			if !stop {
+				break
+			}
+			if err := one.Stop(s.ctx()); err != nil {
+				s.Fatal(err)
+			}
+		}
+		if err := b.Close(); err != nil {
+			s.Fatal(err)
+		}
+	}
+	once(true)
+	once(false)
+	time.Sleep(silence)
+	before := len(clients())
+	for i := range 6 {
+		once(i%2 == 0)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		now := clients()
+		if len(now) <= before+3 {
+			return
+		}
+		if time.Now().After(end) {
+			s.Fatalf("%d goroutines before, and %d after:\n%s", before, len(now), strings.Join(now, "\n\n"))
+		}
+	}
+}
+
+// clients are the goroutines but for those of a server within the process, which
+// keeps the consumer of a reader that did not stop for a while.
+func clients() []string {
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	return slices.DeleteFunc(strings.Split(string(stacks), "\n\n"), func(s string) bool { return strings.Contains(s, "nats-server/") })
 }
 
 func message(body string) broker.Message {

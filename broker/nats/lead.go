@@ -11,7 +11,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"github.com/treaty-events/treaty/broker"
 )
@@ -21,28 +20,34 @@ import (
 // time consumes: the one that holds a lease, a key in a bucket whose keys go away
 // when they are not written again. The others wait for it.
 //
-// A member that ends writes into the key how it left. Whoever comes after one
-// that left nothing unsettled begins at once. Whoever comes after one that did, or
-// that was not heard of, first lets the time pass after which the server takes
-// what is unsettled for lost: then it comes again before what is behind it.
+// What a member before it left unsettled, and what was on its way when a
+// connection was cut, the server would bring again after AckWait, behind what is
+// new. So whoever begins, and begins again on another connection, first calls it
+// back, see recall, and until then takes nothing.
+//
+// The key holds a subject that who has the lease listens to. Where the server says
+// that nobody does, and says it again a while later, the one that had it is gone or
+// cut off, and the lease need not run out.
 const (
 	leases = "treaty-leases" // the bucket
 	lease  = 6 * time.Second // how long a key stays that is not written again
 	renew  = lease / 4
 	retire = lease - renew // since it was last written, nothing is delivered any more
 
-	leftNothing   = "free"
-	leftUnsettled = "left"
+	left = "free" // is in the key when the member that had it has ended
 )
 
 // lead is a member's part in the lease of its group.
 type lead struct {
-	s      *subscription
-	bucket jetstream.KeyValue
-	key    string
-	id     string
-	cancel func()
-	ended  chan struct{} // closed when it neither has the lease nor wants it
+	s         *subscription
+	replicas  int                // of the bucket
+	bucket    jetstream.KeyValue // run finds it anew when it is gone
+	key       string
+	id        string // and subject
+	listening *nats.Subscription
+	cancel    func()
+	ended     chan struct{} // closed when it neither has the lease nor wants it
+	cut       chan struct{} // what comes is of another connection than what was called back on
 
 	until    atomic.Int64 // the lease is held, in nanoseconds since begin
 	begin    time.Time
@@ -58,22 +63,35 @@ func (s *subscription) standBy(ctx context.Context, channel broker.Channel) erro
 			return s.broker.target.Fail("subscribe", s.address, broker.ErrUsage, fmt.Errorf("nats.replicas: %w", err), "")
 		}
 	}
-	bucket, err := s.broker.js.KeyValue(ctx, leases)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		bucket, err = s.broker.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: leases, Description: "which member of a group is active", TTL: lease, Replicas: replicas,
-			Storage: jetstream.MemoryStorage}) // no member outlives a server that holds it
-		if errors.Is(err, jetstream.ErrBucketExists) { // another was quicker
-			bucket, err = s.broker.js.KeyValue(ctx, leases)
-		}
-	}
+	id := s.broker.conn.NewInbox()
+	listening, err := s.broker.conn.Subscribe(id, func(m *nats.Msg) { _ = m.Respond(nil) })
 	if err != nil {
 		return s.broker.fail("subscribe", s.address, err)
 	}
 	running, cancel := context.WithCancel(context.Background())
-	l := &lead{s: s, bucket: bucket, key: strings.ReplaceAll(s.stream+"/"+s.config.Durable, "~", "=7E"), id: nuid.Next(), cancel: cancel, ended: make(chan struct{}), begin: time.Now()}
+	l := &lead{s: s, replicas: replicas, key: strings.ReplaceAll(s.stream+"/"+s.config.Durable, "~", "=7E"), id: id, listening: listening, cancel: cancel, ended: make(chan struct{}), cut: make(chan struct{}, 1), begin: time.Now()}
+	if err := l.open(ctx); err != nil {
+		cancel()
+		_ = listening.Unsubscribe()
+		return s.broker.fail("subscribe", s.address, err)
+	}
 	s.lead = l
 	go l.run(running)
 	return nil
+}
+
+// open finds the bucket, or makes it: it is gone when the server was.
+func (l *lead) open(ctx context.Context) (err error) {
+	js := l.s.broker.js
+	l.bucket, err = js.KeyValue(ctx, leases)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		l.bucket, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: leases, Description: "which member of a group is active", TTL: lease, Replicas: l.replicas,
+			Storage: jetstream.MemoryStorage}) // no member outlives a server that holds it
+		if errors.Is(err, jetstream.ErrBucketExists) { // another was quicker
+			l.bucket, err = js.KeyValue(ctx, leases)
+		}
+	}
+	return err
 }
 
 // holds is whether the lease is held.
@@ -89,15 +107,17 @@ func (l *lead) held(revision uint64, since time.Time) {
 
 func (l *lead) run(ctx context.Context) {
 	defer close(l.ended)
+	defer func() { _ = l.listening.Unsubscribe() }()
 	for ctx.Err() == nil {
-		settled, err := l.take(ctx)
+		err := l.take(ctx)
 		if err == nil {
-			err = l.consume(ctx, settled)
+			err = l.consume(ctx)
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		if l.s.broker.conn.IsClosed() || errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketNotFound) {
+		var gone *goneError
+		if l.s.broker.conn.IsClosed() || errors.As(err, &gone) {
 			if err == nil {
 				err = nats.ErrConnectionClosed
 			}
@@ -105,8 +125,16 @@ func (l *lead) run(ctx context.Context) {
 			return
 		}
 		l.rest(ctx, renew/2) // what went wrong may pass
+		asking, cancel := context.WithTimeout(ctx, renew)
+		_ = l.open(asking)
+		cancel()
 	}
 }
+
+// goneError: the consumer, which was the group's place, is there no more.
+type goneError struct{ error }
+
+func (e *goneError) Unwrap() error { return e.error }
 
 func (l *lead) rest(ctx context.Context, d time.Duration) {
 	select {
@@ -115,9 +143,9 @@ func (l *lead) rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// take waits until it has the lease, and reports whether whoever had it left
-// nothing unsettled. An error is of the connection.
-func (l *lead) take(ctx context.Context) (settled bool, err error) {
+// take waits until it has the lease. An error is of the connection.
+func (l *lead) take(ctx context.Context) error {
+	silent := uint64(0) // the revision of who did not answer
 	for {
 		begin := time.Now()
 		asking, cancel := context.WithTimeout(ctx, renew)
@@ -125,32 +153,40 @@ func (l *lead) take(ctx context.Context) (settled bool, err error) {
 		var revision uint64
 		switch {
 		case errors.Is(err, jetstream.ErrKeyNotFound):
-			settled = false
 			revision, err = l.bucket.Create(asking, l.key, []byte(l.id))
 		case err != nil:
-		case string(now.Value()) == leftNothing, string(now.Value()) == leftUnsettled:
-			settled = string(now.Value()) == leftNothing
+		case string(now.Value()) == left:
 			revision, err = l.bucket.Update(asking, l.key, []byte(l.id), now.Revision())
+		default:
+			_, gone := l.s.broker.conn.RequestWithContext(asking, string(now.Value()), nil)
+			switch {
+			case !errors.Is(gone, nats.ErrNoResponders):
+				silent = 0
+			case silent == now.Revision():
+				revision, err = l.bucket.Update(asking, l.key, []byte(l.id), silent)
+			default:
+				silent = now.Revision()
+			}
 		}
 		cancel()
 		switch {
 		case err == nil && revision > 0:
 			l.held(revision, begin)
-			return settled, nil
+			return nil
 		case err != nil && !errors.Is(err, jetstream.ErrKeyExists) && !refusedAs(err, jetstream.JSErrCodeStreamWrongLastSequence) && !refusedAs(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant):
-			return false, err
+			return err
 		}
 		if l.rest(ctx, renew/2); ctx.Err() != nil {
-			return false, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }
 
 // consume consumes while the lease is held, and holds it while what came is
 // settled after Stop.
-func (l *lead) consume(ctx context.Context, settled bool) error {
-	begin := time.Now()
+func (l *lead) consume(ctx context.Context) error {
 	consuming := false
+	connection := uint64(0) // that it is of
 	defer func() {
 		l.until.Store(0)
 		if consuming {
@@ -159,14 +195,16 @@ func (l *lead) consume(ctx context.Context, settled bool) error {
 			l.s.pause(ending)
 		}
 	}()
-	for renewed := begin; ; {
-		if !consuming {
-			ready, err := l.ready(ctx, settled, begin)
-			if err == nil && ready {
+	for renewed := time.Now(); ; {
+		if now := l.s.broker.conn.Stats().Reconnects; !consuming || now != connection {
+			l.s.stop()
+			consuming, connection = false, now
+			err := l.recall(ctx)
+			if err == nil {
 				consuming = true
-				err = l.s.consume()
+				err = l.s.consume(connection)
 			}
-			if err != nil && !broker.Ended(err) {
+			if err != nil && !broker.Ended(err) && !errors.Is(err, nats.ErrDisconnected) {
 				return err
 			}
 		}
@@ -174,8 +212,10 @@ func (l *lead) consume(ctx context.Context, settled bool) error {
 		if !consuming {
 			pause = renew / 5
 		}
-		l.rest(ctx, pause)
-		if ctx.Err() != nil {
+		select {
+		case <-time.After(pause):
+		case <-l.cut:
+		case <-ctx.Done():
 			return ctx.Err()
 		}
 		if time.Since(renewed) < renew {
@@ -200,26 +240,52 @@ func (l *lead) consume(ctx context.Context, settled bool) error {
 	}
 }
 
-// ready is whether what the member before left unsettled comes first.
-func (l *lead) ready(ctx context.Context, settled bool, since time.Time) (bool, error) {
-	if settled {
-		return true, nil
-	}
-	asking, cancel := context.WithTimeout(ctx, renew)
-	defer cancel()
+// recall has the server bring again what it holds for unsettled, in its order
+// and before what is behind it. Who has been given a message may return it, and
+// any member may say so: by the subject that answers go to, which has the message's
+// number in the stream, and a number of the consumer's that is not too old. What is
+// settled, or of another subject, the server passes over.
+//
+// What waits to be brought again already is in the order in which it was returned
+// or taken for lost, so everything is first taken out of there, with a delay, and
+// returned again then. While that is done the server may find that who asked for
+// messages before is gone, and put the one that it had taken for them behind the
+// others; when it is done a second time nobody is left to find.
+func (l *lead) recall(ctx context.Context) error {
 	l.s.mu.Lock()
 	consumer := l.s.consumer
 	l.s.mu.Unlock()
-	info, err := consumer.Info(asking)
-	if err != nil {
-		return false, err
+	asking, cancel := context.WithTimeout(ctx, pullWait)
+	defer cancel()
+	conn := l.s.broker.conn
+	for range 2 {
+		info, err := consumer.Info(asking)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+			return &goneError{err}
+		}
+		if err != nil || info.NumAckPending == 0 {
+			return err
+		}
+		answer := func(n uint64) string {
+			return fmt.Sprintf("$JS.ACK.%s.%s.1.%d.%d.0.0", info.Stream, info.Name, n, info.Delivered.Consumer)
+		}
+		for _, say := range []string{fmt.Sprintf(`-NAK {"delay": %d}`, max(info.Config.AckWait, time.Second)), "-NAK"} {
+			for n := info.AckFloor.Stream + 1; n <= info.Delivered.Stream; n++ {
+				if err := conn.Publish(answer(n), []byte(say)); err != nil {
+					return err
+				}
+			}
+		}
+		// Answers are dealt with in their order: with the last, all have been.
+		if _, err := conn.RequestWithContext(asking, answer(info.Delivered.Stream), []byte("-NAK")); err != nil {
+			return err
+		}
 	}
-	return info.NumAckPending == 0 || time.Since(since) > info.Config.AckWait, nil
+	return nil
 }
 
-// leave gives the lease to whoever comes; settled is whether nothing is left
-// unsettled.
-func (l *lead) leave(ctx context.Context, settled bool) {
+// leave gives the lease to whoever comes.
+func (l *lead) leave(ctx context.Context) {
 	l.cancel()
 	<-l.ended
 	l.mu.Lock()
@@ -229,12 +295,8 @@ func (l *lead) leave(ctx context.Context, settled bool) {
 	if revision == 0 {
 		return
 	}
-	how := leftUnsettled
-	if settled {
-		how = leftNothing
-	}
 	_ = l.s.broker.conn.FlushTimeout(renew) // what was settled last goes before
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), renew)
 	defer cancel()
-	_, _ = l.bucket.Update(leaving, l.key, []byte(how), revision)
+	_, _ = l.bucket.Update(leaving, l.key, []byte(left), revision)
 }

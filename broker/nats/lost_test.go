@@ -155,8 +155,8 @@ func TestConsumerGone(t *testing.T) {
 // goes on behind it, and when it vanishes the next does what it left first.
 func TestSingleActive(t *testing.T) { singleActive(t, serve(t)) }
 
-// TestSingleActiveReal is the same on a server that runs already, an old one.
-func TestSingleActiveReal(t *testing.T) {
+// TestRealSingleActive is the same on a server that runs already, an old one.
+func TestRealSingleActive(t *testing.T) {
 	address := os.Getenv("TREATY_NATS")
 	if address == "" {
 		t.Skip("TREATY_NATS is no address: make integration sets it")
@@ -253,6 +253,129 @@ func singleActive(t *testing.T, url string) {
 				t.Fatalf("%d came to the third, and not %d", one.n, next)
 			}
 			next++
+		}
+	}
+}
+
+// TestRecall: what a member leaves unsettled comes to the next in its order and
+// before what is behind it, whatever was settled in between, in whatever order
+// some was returned, and without waiting for AckWait.
+func TestRecall(t *testing.T) { recall(t, serve(t)) }
+
+// TestRecallReal is the same on a server that runs already, an old one.
+func TestRecallReal(t *testing.T) {
+	address := os.Getenv("TREATY_NATS")
+	if address == "" {
+		t.Skip("TREATY_NATS is no address: make integration sets it")
+	}
+	// Older ones count back when they have nobody to give a returned message to, and
+	// deliver again what they then take for new.
+	if b := open(t, "nats://"+address); !b.Features().Expires {
+		t.Skip("the server at TREATY_NATS is older than 2.11")
+	}
+	recall(t, "nats://"+address)
+}
+
+func recall(t *testing.T, url string) {
+	admin := open(t, url)
+	c := declared(t, admin, map[string]string{"nats.singleActive": "true"})
+	options := broker.Options{Group: "g", AckWait: time.Minute, MaxInFlight: 60}
+	came := make(chan broker.Delivery, 1000)
+	join := func() (broker.Broker, broker.Subscription) {
+		t.Helper()
+		b := open(t, url)
+		s, err := b.Subscribe(t.Context(), c, options, func(d broker.Delivery) { came <- d })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b, s
+	}
+	next := func() (broker.Delivery, int) {
+		t.Helper()
+		select {
+		case d := <-came:
+			n, _ := strconv.Atoi(string(d.Message().Body))
+			return d, n
+		case <-time.After(20 * time.Second):
+			t.Fatal("nothing came any more")
+		}
+		return nil, 0
+	}
+	publish(t, admin, c, 0, 100)
+	// The first settles every other of what it has, returns some the wrong way round
+	// while it ends, and leaves the rest.
+	_, first := join()
+	held := map[int]broker.Delivery{}
+	for range 60 {
+		d, n := next()
+		if held[n] = d; n%2 == 1 {
+			if err := d.Ack(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for len(held) < 90 { // those for which there is room now
+		d, n := next()
+		held[n] = d
+	}
+	ending, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	over := make(chan error, 1)
+	go func() { over <- first.Stop(ending) }()
+	<-first.Done()
+	for _, n := range []int{80, 40, 20, 10, 75} {
+		if err := held[n].Nak(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-over; !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("what is unsettled was not waited for: %v", err)
+	}
+	var want []int
+	for n := range 100 {
+		if n >= 60 || n%2 == 0 {
+			want = append(want, n)
+		}
+	}
+	// The second has them all from the first on, settles none, and vanishes. The
+	// third has the same ones.
+	for member := range 2 {
+		b, s := join()
+		for i, n := range want[:60] {
+			d, got := next()
+			if got != n {
+				t.Fatalf("to member %d came %d, and not %d", member+2, got, n)
+			}
+			if d.Attempt() != member+2 && n < 90 {
+				t.Errorf("%d came to member %d as attempt %d", n, member+2, d.Attempt())
+			}
+			if member == 1 {
+				if err := d.Ack(); err != nil {
+					t.Fatal(i, err)
+				}
+			}
+		}
+		if member == 0 {
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+			gone, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			_ = s.Stop(gone)
+			cancel()
+			for len(came) > 0 {
+				<-came
+			}
+			continue
+		}
+		for _, n := range want[60:] {
+			if d, got := next(); got != n {
+				t.Fatalf("behind them came %d, and not %d", got, n)
+			} else if err := d.Ack(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Stop(t.Context()); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -15,7 +15,6 @@
 //	nats.maxAckPending    unsettled deliveries of a whole group, 1000 or more
 //	nats.singleActive     true: one member at a time gets the messages of a group, in order; the
 //	                      others take over when it ends, or seconds after it was last heard of
-//	                      and what it left unsettled has come back (Options.AckWait, 30 s)
 package nats
 
 import (
@@ -389,7 +388,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	if options.Group != "" && channel.Setting("nats.singleActive", "") == "true" {
 		return s, s.standBy(ctx, channel)
 	}
-	if err := s.consume(); err != nil {
+	if err := s.consume(0); err != nil {
 		return nil, b.fail("subscribe", channel.Address, err)
 	}
 	return s, nil
@@ -419,8 +418,9 @@ type subscription struct {
 	lead      *lead // nil where all members are active
 }
 
-// consume begins to consume.
-func (s *subscription) consume() error {
+// consume begins to consume. Where one member is active, what comes over another
+// connection than the one with this number is not taken: see lead.
+func (s *subscription) consume(connection uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
@@ -455,6 +455,13 @@ func (s *subscription) consume() error {
 		}
 		if s.config.Durable == "" {
 			s.last.Store(max(s.last.Load(), d.meta().Sequence.Stream))
+		}
+		if s.lead != nil && s.broker.conn.Stats().Reconnects != connection {
+			select {
+			case s.lead.cut <- struct{}{}:
+			default:
+			}
+			return // it is called back
 		}
 		if s.lead != nil && !s.lead.holds() || !s.Deliver(d) {
 			_ = m.Nak()
@@ -528,7 +535,7 @@ func (s *subscription) again() error {
 			if before != nil {
 				before.Stop()
 			}
-			return s.consume()
+			return s.consume(0)
 		}
 		if errors.Is(err, jetstream.ErrStreamNotFound) || s.broker.conn.IsClosed() {
 			return err
@@ -538,6 +545,17 @@ func (s *subscription) again() error {
 		case <-s.Done():
 			return nil
 		}
+	}
+}
+
+// stop ends consuming; what was fetched is left as it is.
+func (s *subscription) stop() {
+	s.mu.Lock()
+	consuming := s.consuming
+	s.consuming = nil
+	s.mu.Unlock()
+	if consuming != nil {
+		consuming.Stop()
 	}
 }
 
@@ -566,7 +584,7 @@ func (s *subscription) Stop(ctx context.Context) error {
 	s.pause(ctx)
 	err := s.Drain(ctx)
 	if s.lead != nil {
-		s.lead.leave(ctx, err == nil)
+		s.lead.leave(ctx)
 	}
 	if s.config.Durable == "" {
 		s.mu.Lock()

@@ -1,0 +1,75 @@
+package amqp
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rabbitmq/amqp091-go"
+
+	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/event"
+)
+
+// TestNative: whoever consumes can read attributes of AMQP's own types as well as
+// their texts (AMQP binding §3.1.3.2), and what is no attribute does no harm.
+func TestNative(t *testing.T) {
+	table := amqp091.Table{
+		"cloudEvents:specversion": "1.0", "cloudEvents:id": "1", "cloudEvents:source": "/s", "cloudEvents:type": "t",
+		"cloudEvents:time": time.Date(2018, 4, 5, 3, 56, 24, 0, time.FixedZone("", 7200)), "cloudEvents:raw": []byte{0xff, 0},
+		"cloudEvents:flag": true, "cloudEvents:count": int64(-7), "cloudEvents:small": int8(5), "cloudEvents:ratio": 1.5,
+		"cloudEvents:huge": int64(1) << 40, "x-death": []any{amqp091.Table{"count": int64(1)}}, "nothing": nil,
+	}
+	m := event.Message{ContentType: "application/json", Headers: headers(table), Body: []byte("{}")}
+	e, mode, err := event.AMQP.Decode(&m)
+	if err != nil || mode != event.BinaryMode {
+		t.Fatal(err, mode)
+	}
+	if !e.Time.Equal(time.Date(2018, 4, 5, 1, 56, 24, 0, time.UTC)) {
+		t.Error(e.Time)
+	}
+	for name, want := range map[string]event.Value{
+		"raw": event.BinaryValue([]byte{0xff, 0}), "flag": event.BooleanValue(true), "count": event.IntegerValue(-7), "small": event.IntegerValue(5),
+		"ratio": event.TextValue("1.5"), "huge": event.TextValue("1099511627776"),
+	} {
+		if v, ok := e.Extensions.Get(name); !ok || v != want {
+			t.Errorf("%s is %q of kind %d", name, v, v.Kind())
+		}
+	}
+	if len(e.Extensions) != 6 {
+		t.Error(e.Extensions)
+	}
+	// What goes out has AMQP's types: a whole number is a long.
+	var out broker.Message
+	if err := event.AMQP.Encode(&out.Message, e, event.BinaryMode); err != nil {
+		t.Fatal(err)
+	}
+	p, err := publishing(&out)
+	if err != nil || p.Headers["cloudEvents_count"] != int64(-7) || p.Headers["cloudEvents_flag"] != true || p.Headers["cloudEvents_raw"] != "/wA=" {
+		t.Error(p.Headers, err)
+	}
+	if n := propertiesSize(&p); n < 200 || n > 1000 {
+		t.Errorf("properties of %d bytes", n)
+	}
+}
+
+// FuzzHeaders holds whatever comes in a table to the event's reading of it: no
+// text makes it fail, and what is no UTF-8 is no event.
+func FuzzHeaders(f *testing.F) {
+	f.Add("cloudEvents:id", "1", []byte{0xff}, int64(1), 1.5)
+	f.Add("cloudEvents_time", "\xff", []byte("2018-04-05T03:56:24Z"), int64(-1)<<40, -0.0)
+	f.Fuzz(func(t *testing.T, name, text string, raw []byte, n int64, x float64) {
+		table := amqp091.Table{"cloudEvents:specversion": "1.0", "cloudEvents:id": "1", "cloudEvents:source": "/s", "cloudEvents:type": "t", name: text,
+			"cloudEvents:raw": raw, "cloudEvents:n": n, "cloudEvents:x": x, "cloudEvents:at": time.Unix(n, 0)}
+		m := event.Message{Headers: headers(table)}
+		e, _, err := event.AMQP.Decode(&m)
+		if err == nil && strings.HasPrefix(name, "cloudEvents") && strings.ToValidUTF8(text, "") != text && e.ID == "1" && strings.HasSuffix(name, ":id") {
+			t.Errorf("%q was read as %+v", text, e)
+		}
+		if err == nil {
+			if err := e.Validate(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
