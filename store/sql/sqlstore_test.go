@@ -33,10 +33,14 @@ type server struct {
 const wal = "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)&_txlock=immediate"
 
 func sqliteIn(folder string) server {
-	return server{sqlstore.SQLite, func(t testing.TB, place string) *sql.DB {
+	return server{sqlstore.SQLite, connectTo("sqlite", func(place string) string { return "file:" + filepath.Join(folder, place) + wal })}
+}
+
+func connectTo(driver string, dsn func(place string) string) func(t testing.TB, place string) *sql.DB {
+	return func(t testing.TB, place string) *sql.DB {
 		t.Helper()
-		return connect(t, "sqlite", "file:"+filepath.Join(folder, place)+wal)
-	}}
+		return connect(t, driver, dsn(place))
+	}
 }
 
 func connect(t testing.TB, driver, dsn string) *sql.DB {
