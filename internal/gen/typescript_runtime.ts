@@ -1016,7 +1016,7 @@ function summary(all: readonly (readonly Fault[])[], here: string, keyword: stri
           (f.listed === undefined) === (first.listed === undefined),
       ),
     );
-    const found = same.filter((f) => f !== undefined);
+    const found = same.filter((f): f is Fault => f !== undefined);
     if (found.length < all.length) continue;
     if (first.types !== undefined) {
       const types = found.reduce((bits, f) => bits | (f.types ?? 0), 0);
@@ -1515,7 +1515,7 @@ function checkEnvelope(event: Members): Problem[] {
   }
   const format = (name: string, holds: (s: string) => boolean, what: string): void => {
     const value = event[name];
-    if (typeof value === "string" && value !== "" && !holds(value)) say("/" + name, "format", `${name} is no ${what}`);
+    if (typeof value === "string" && (value !== "" || name === "time") && !holds(value)) say("/" + name, "format", `${name} is no ${what}`);
   };
   const isReference = (s: string): boolean =>
     !/[\u0000-\u0020"<>\\^`{|}]|%(?![0-9a-fA-F]{2})|#.*#/s.test(s);
@@ -1640,7 +1640,7 @@ class Side {
     const problems = checkEnvelope(event);
     for (const [name, required, rule] of this.attributes) {
       const value = event[name];
-      if (value !== undefined) {
+      if (value !== undefined && !(value === "" && named.includes(name))) {
         problems.push(...validate(rule, value, "/" + name));
       } else if (required) {
         problems.push({ pointer: "", keyword: "required", message: `${name} is required by the contract; add it` });

@@ -1,0 +1,523 @@
+package gen
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/event"
+	"github.com/treaty-events/treaty/schema"
+)
+
+var updateTypeScript = flag.Bool("update-typescript", false, "write the golden files of TypeScript anew")
+
+// fromDisk reads a contract from a folder.
+func fromDisk(t testing.TB, dir, name string) *contract.Contract {
+	t.Helper()
+	c, _, err := contract.Load(context.Background(), name, contract.Options{FS: os.DirFS(dir)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func typescriptOf(t testing.TB, c *contract.Contract, only Only) map[string]string {
+	t.Helper()
+	made := map[string]string{}
+	var before []File
+	for range 2 {
+		files, err := typescriptTarget.Generate(&Input{Model: ModelOf(c, only), Only: only, Version: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before != nil && !reflect.DeepEqual(before, files) {
+			t.Error("two runs do not give the same bytes")
+		}
+		before = files
+	}
+	for _, f := range before {
+		made[f.Path] = string(f.Text)
+	}
+	return made
+}
+
+// The code of a small contract and of a hard one is what the golden files have.
+func TestTypeScriptGolden(t *testing.T) {
+	for name, c := range map[string]*contract.Contract{
+		"orders": fromDisk(t, filepath.Join("..", "..", "examples", "orders"), "orders.asyncapi.yaml"),
+		"hard":   fromDisk(t, filepath.Join("testdata", "hard"), "hard.yaml"),
+	} {
+		for path, text := range typescriptOf(t, c, Everything) {
+			if path == "runtime.ts" {
+				continue // it is the same in every module, and a file of its own here
+			}
+			golden := filepath.Join("testdata", "typescript", name, path+".golden")
+			if *updateTypeScript {
+				if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(want) != text {
+				t.Errorf("%s is not what is generated; look at the difference, and run go test ./internal/gen -run TypeScriptGolden -update-typescript", golden)
+			}
+		}
+	}
+}
+
+// hostile is a contract whose texts would be code, were they not kept in their
+// comments and literals.
+func hostile(t testing.TB) *contract.Contract {
+	return contractOf(t, map[string]string{"c.json": `{"asyncapi":"3.1.0","info":{"title":"X\n*/ evil(); //","version":"1.0.0\nevil();"},"defaultContentType":"application/cloudevents+json",
+"channels":{"c":{"address":"c","messages":{"a\nevil();":{"title":"*/ evil(); /*","summary":"@ts-ignore\nevil();\u2028evil();\u202eevil();\n@deprecated {@link x}","headers":{"type":"object","properties":{"type":{"type":"string","const":"a.b.v1\"\nevil(); ' \\ ${evil()}"}}},
+"payload":{"type":"object","title":"T *","description":"*/ \nevil();\r\nevil();","required":["__proto__"],"properties":{"x` + "`" + `\"\n';":{"type":"string","enum":["a\"\n\tevil()","b` + "`" + `${evil()}","\u2028","__proto__","constructor"]},
+"__proto__":{"type":"string","const":"'; evil(); '"},"constructor":{"type":"integer"},"toString":{"type":"string","description":"*/"}},"patternProperties":{"^'\\\\n":{"type":"string"}},"additionalProperties":{"type":"boolean"}}},
+"enum":{"headers":{"type":"object","properties":{"type":{"type":"string","const":"enum"}}},"payload":{"title":"enum","oneOf":[{"title":"class","type":"object","properties":{"await":{"type":"null"}}},{"type":"array","items":{"$ref":"#/channels/c/messages/enum/payload"}}]}},
+"Omit":{"headers":{"type":"object","properties":{"type":{"type":"string","const":"any-event"}}},"payload":{"title":"AnyEvent","type":"object","properties":{"AnyEvent":{"type":"string","enum":["a","A","1","-1",""]},"any_event":{"type":"string","enum":["a","b"]}}}}}}}}`}, "c.json")
+}
+
+// tsCode is a module without its comments and texts.
+var tsCode = regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'`)
+
+// Hostile texts of a contract do not get out of their comments and literals. The
+// compiler says the same in TestRealTypeScript.
+func TestTypeScriptHostile(t *testing.T) {
+	for path, text := range typescriptOf(t, hostile(t), Everything) {
+		if path == "runtime.ts" {
+			continue
+		}
+		if code := tsCode.ReplaceAllString(text, "_"); strings.Contains(code, "evil") || strings.ContainsAny(code, "`#@") {
+			t.Errorf("%s: a text of the contract is code:\n%s", path, code)
+		}
+		for _, r := range text {
+			if r != '\n' && visible(r) != r {
+				t.Errorf("%s has U+%04X", path, r)
+			}
+		}
+	}
+}
+
+// What cannot be said in TypeScript is an error that names its place.
+func TestTypeScriptErrors(t *testing.T) {
+	for _, test := range []struct{ schema, want string }{
+		{`{"type":"object","properties":{"a":{"type":"string","x-ts-name":"b-c"}}}`, `thingHappenedData.json:1:65: x-ts-name is "b-c", which is no name`},
+		{`{"type":"object","properties":{"a":{"type":"string","x-ts-name":"b"},"b":{"type":"string"}}}`, "which another property"},
+		{`{"oneOf":[{"type":"object","properties":{"a":{"type":"string","x-ts-name":"b"}}},{"type":"object","properties":{"a":{"type":"string"}}}]}`, `thingHappenedData.json:1:1: the alternatives have the property "a" in different forms`},
+	} {
+		_, err := typescriptTarget.Generate(&Input{Model: ModelOf(withPayload(t, test.schema), Everything), Version: "test"})
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s\ngave %v\nwant %s", test.schema, err, test.want)
+		}
+	}
+}
+
+// Only has what was asked for.
+func TestTypeScriptOnly(t *testing.T) {
+	c := fromDisk(t, filepath.Join("testdata", "hard"), "hard.yaml")
+	types := typescriptOf(t, c, Types)
+	if len(types) != 1 || strings.Contains(types["index.ts"], "import") || !strings.Contains(types["index.ts"], "isSensorBroke") {
+		t.Errorf("types alone are %d files:\n%s", len(types), types["index.ts"])
+	}
+	if sends := typescriptOf(t, c, Sends)["index.ts"]; strings.Contains(sends, "sensors.reading") || !strings.Contains(sends, "ledger.entry.booked.v1") {
+		t.Error("what is sent is not what send has")
+	}
+	if receives := typescriptOf(t, c, Receives)["index.ts"]; !strings.Contains(receives, "sensors.reading") || strings.Contains(receives, "ledger.entry.booked.v1") {
+		t.Error("what is received is not what receive has")
+	}
+}
+
+// tsModule is a contract whose generated module is compiled and run.
+type tsModule struct {
+	name     string
+	contract *contract.Contract
+	model    *Model
+	typed    *typescript
+}
+
+// tsVector is an event as a text, and what has to become of it.
+type tsVector struct {
+	ID      string `json:"id"`
+	Module  string `json:"module"`
+	Type    string `json:"type"`
+	Text    string `json:"text"`
+	Written bool   `json:"written"` // by the writer's reading, so that it may be serialized
+	valid   bool
+	want    any    // of a valid one: what is to come back
+	pointer string // of a near miss
+	keyword string
+}
+
+type tsAnswer struct {
+	ID       string `json:"id"`
+	Outcome  string `json:"outcome"`
+	Text     string `json:"text"`
+	Problems []struct{ Pointer, Keyword, Message string }
+}
+
+const tsRunner = `
+import { createInterface } from "node:readline";
+
+type Module = {
+  readEvent(text: string): { outcome: string; event?: unknown; problems?: unknown };
+  serializeEvent(event: never): string;
+  stringifyEvent(event: never): string;
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const v = JSON.parse(line) as { id: string; module: string; text: string; written: boolean };
+  const module = modules[v.module];
+  if (module === undefined) throw new Error(v.module);
+  const answer: { [name: string]: unknown } = { id: v.id };
+  try {
+    const reading = module.readEvent(v.text);
+    answer["outcome"] = reading.outcome;
+    answer["problems"] = reading.problems;
+    if (reading.outcome === "event") {
+      answer["text"] = v.written ? module.serializeEvent(reading.event as never) : module.stringifyEvent(reading.event as never);
+    }
+  } catch (e) {
+    answer["outcome"] = "thrown: " + String(e);
+  }
+  process.stdout.write(JSON.stringify(answer) + "\n");
+}
+`
+
+// tsNode is as much of the types of Node as the runner needs.
+const tsNode = `declare module "node:readline" {
+  export function createInterface(options: { input: unknown }): AsyncIterable<string>;
+}
+declare const process: { stdin: unknown; stdout: { write(text: string): void } };
+`
+
+// tsStrict has every check of the compiler on, and no types but those of the language.
+const tsStrict = `{"compilerOptions":{"strict":true,"noUncheckedIndexedAccess":true,"exactOptionalPropertyTypes":true,"noImplicitReturns":true,"noFallthroughCasesInSwitch":true,
+"noUnusedLocals":true,"noUnusedParameters":true,"noImplicitOverride":true,"noPropertyAccessFromIndexSignature":true,"allowUnreachableCode":false,"allowUnusedLabels":false,"verbatimModuleSyntax":true,"isolatedModules":true,
+"target":"ES2022","module":"NodeNext","moduleResolution":"NodeNext","lib":["ES2022"],"types":[],"rootDir":"src","outDir":"out","declaration":true},"include":["src"]}`
+
+// TestRealTypeScript compiles the modules of many contracts at once with the real
+// compiler, everything strict, and gives them samples and near misses of every
+// schema: samples are read, and written again as they came; near misses are refused
+// where they are wrong. The compiler looks at samples as values of the types, too.
+func TestRealTypeScript(t *testing.T) {
+	tsc := os.Getenv("TREATY_TSC")
+	if tsc == "" {
+		var err error
+		if tsc, err = exec.LookPath("tsc"); err != nil {
+			t.Skip("there is no tsc on the path; set TREATY_TSC")
+		}
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("there is no node on the path")
+	}
+	modules := []*tsModule{{name: "corpus", contract: corpus(t)}, {name: "hostile", contract: hostile(t)},
+		{name: "hard", contract: fromDisk(t, filepath.Join("testdata", "hard"), "hard.yaml")}}
+	for _, name := range []string{"orders", "shipping", "billing"} {
+		modules = append(modules, &tsModule{name: name, contract: fromDisk(t, filepath.Join("..", "..", "examples", "orders"), name+".asyncapi.yaml")})
+	}
+	modules = append(modules, specExamples(t)...)
+	dir := t.TempDir()
+	write := func(name, text string) {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("package.json", `{"type":"module"}`)
+	write("tsconfig.json", tsStrict)
+	write("src/node.d.ts", tsNode)
+	var all []tsVector
+	var imports, table, samples strings.Builder
+	kept := modules[:0]
+	for _, m := range modules {
+		m.model = ModelOf(m.contract, Everything)
+		files, err := typescriptTarget.Generate(&Input{Model: m.model, Version: "test"})
+		if err != nil {
+			if strings.HasPrefix(m.name, "spec-") {
+				t.Logf("%s has no module: %v", m.name, err) // a payload in a language that treaty does not read
+				continue
+			}
+			t.Fatal(err)
+		}
+		kept = append(kept, m)
+		for _, f := range files {
+			write("src/"+m.name+"/"+f.Path, string(f.Text))
+		}
+		m.typed = &typescript{Input: &Input{Model: m.model}, used: map[string]bool{}, names: map[string]string{}, events: map[*Event]string{}, needs: map[*Shape]bool{}, codecs: map[*Shape]string{}}
+		if err := m.typed.settle(); err != nil {
+			t.Fatal(err)
+		}
+		id := strings.ReplaceAll(m.name, "-", "_")
+		fmt.Fprintf(&imports, "import * as %s from \"./%s/index.js\";\n", id, m.name)
+		fmt.Fprintf(&table, "  %q: %s,\n", m.name, id)
+		more, typed := m.vectors(t)
+		all = append(all, more...)
+		samples.WriteString(typed)
+	}
+	modules = kept
+	write("src/run.ts", imports.String()+"\nconst modules: { [name: string]: Module } = {\n"+table.String()+"};\n"+tsRunner)
+	write("src/samples.ts", strings.ReplaceAll(imports.String(), "import *", "import type *")+"\ndeclare function accepts<T>(): <V extends T>(value: V) => void;\n"+samples.String())
+	if text, err := exec.Command(tsc, "-p", dir).CombinedOutput(); err != nil {
+		if keep := os.Getenv("TREATY_KEEP"); keep != "" {
+			_ = os.CopyFS(keep, os.DirFS(dir))
+		}
+		t.Fatalf("%s: %v\n%s", tsc, err, text)
+	}
+	var stdin, stdout, stderr bytes.Buffer
+	enc := json.NewEncoder(&stdin)
+	for _, v := range all {
+		if err := enc.Encode(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := exec.Command(node, filepath.Join(dir, "out", "run.js"))
+	run.Stdin, run.Stdout, run.Stderr = &stdin, &stdout, &stderr
+	if err := run.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	judgeTypeScript(t, len(modules), all, &stdout)
+}
+
+// specExamples are the contracts among the specification's examples.
+func specExamples(t *testing.T) []*tsModule {
+	dir := os.Getenv("TREATY_TESTDATA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "testdata")
+	}
+	paths, _ := filepath.Glob(filepath.Join(dir, "asyncapi-spec-examples", "*.y*ml"))
+	if len(paths) == 0 {
+		t.Log("the specification's examples are not there; set TREATY_TESTDATA")
+	}
+	var all []*tsModule
+	for _, path := range paths {
+		name := filepath.Base(path)
+		all = append(all, &tsModule{name: "spec-" + strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(name, ".yml"), ".yaml"), ".", "-"), contract: fromDisk(t, filepath.Dir(path), name)})
+	}
+	return all
+}
+
+// vectors are the samples and near misses of a contract's events, and samples as
+// values of their types.
+func (m *tsModule) vectors(t *testing.T) (all []tsVector, typed string) {
+	var types strings.Builder
+	compiler := schema.NewCompiler(m.contract.Document().Schema)
+	for _, e := range m.model.Events {
+		message := e.Message()
+		p := message.Compatibility
+		profile := schema.Profile{Declared: !p.ProducersOpen, Tolerant: p.ReadersTolerant, OpenEnums: p.EnumsOpen, DefaultsApply: p.DefaultsApplied, FormatsIgnore: p.FormatsAnnotate}
+		attributes := map[string]json.RawMessage{"specversion": json.RawMessage(`"1.0"`), "source": json.RawMessage(`"/test"`), "datacontenttype": json.RawMessage(`"application/json"`)}
+		rules, err := (&Input{Model: m.model}).Rules(e, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range rules.Attributes {
+			s, err := schema.Parse(a.Name, a.Schema, schema.Draft2020)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if one, err := s.Sample(1, 1); err == nil && (a.Required || attributes[a.Name] != nil) {
+				attributes[a.Name] = one[0]
+			}
+		}
+		attributes["type"] = mustJSON(e.Type)
+		n := 0
+		add := func(data json.RawMessage, whole bool, v tsVector) {
+			n++
+			v.ID, v.Module, v.Type = fmt.Sprintf("%s/%s/%d", m.name, e.Type, n), m.name, e.Type
+			var text []byte
+			if whole {
+				var decoded event.Event
+				if v.valid && decoded.UnmarshalEvent(data) != nil {
+					return // a value of the schema, but no event of CloudEvents
+				}
+				text = data
+			} else {
+				members := map[string]json.RawMessage{"id": mustJSON(v.ID)}
+				for name, value := range attributes {
+					members[name] = value
+				}
+				if data != nil {
+					members["data"] = data
+				}
+				text = mustJSON(members)
+				v.pointer = "/data" + v.pointer
+			}
+			v.Text = string(text)
+			if v.valid {
+				v.want = exactJSON(t, text)
+				m.fill(e, v.want)
+			}
+			all = append(all, v)
+		}
+		if message.Payload == nil {
+			add(nil, false, tsVector{valid: true})
+			continue
+		}
+		whole := message.Envelope.PayloadIsEnvelope
+		s, err := compiler.Compile(message.Payload.Node(), message.Payload.Dialect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader := s.Read(profile)
+		good, err := reader.Sample(1, 100)
+		if err != nil {
+			t.Fatalf("%s: %v", e.Type, err)
+		}
+		for i, data := range good {
+			add(data, whole, tsVector{valid: true})
+			// The examples of others have objects in which nothing is required; that a value
+			// has none of their properties is an error of TypeScript, and of nobody else.
+			if i < 8 && !whole && !strings.HasPrefix(m.name, "spec-") && !m.typed.needs[e.Payload] && !bytes.Contains(data, []byte("__proto__")) {
+				fmt.Fprintf(&types, "accepts<%s.%s[\"data\"]>()(%s);\n", strings.ReplaceAll(m.name, "-", "_"), m.typed.events[e], escapeHidden(string(data)))
+			}
+		}
+		if written, err := s.Written(profile).Sample(2, 50); err == nil {
+			for _, data := range written {
+				if reader.ValidJSON(data) {
+					add(data, whole, tsVector{valid: true, Written: true})
+				}
+			}
+		}
+		seen := map[string]bool{}
+		for seed := uint64(1); seed <= 40 && len(seen) < 100; seed++ {
+			near, err := reader.Misses(seed, 100)
+			if err != nil {
+				break // nothing can be refused
+			}
+			for _, miss := range near {
+				if len(seen) < 100 && !seen[string(miss.Value)] {
+					seen[string(miss.Value)] = true
+					add(miss.Value, whole, tsVector{pointer: miss.Problem.Instance, keyword: miss.Problem.Keyword})
+				}
+			}
+		}
+	}
+	return all, types.String()
+}
+
+// fill adds the defaults that the hard contract has readers fill in.
+func (m *tsModule) fill(e *Event, want any) {
+	data, ok := want.(map[string]any)["data"].(map[string]any)
+	if _, has := data["unit"]; ok && !has && m.name == "hard" && e.Name == "ReadingTaken" {
+		data["unit"] = "SI"
+	}
+}
+
+func mustJSON(v any) json.RawMessage {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
+// exactJSON reads a text with its numbers exact.
+func exactJSON(t testing.TB, text []byte) any {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	var exact func(v any) any
+	exact = func(v any) any {
+		switch v := v.(type) {
+		case json.Number:
+			r, ok := new(big.Rat).SetString(v.String())
+			if !ok {
+				t.Fatalf("%s is no number", v)
+			}
+			return r.RatString()
+		case []any:
+			for i := range v {
+				v[i] = exact(v[i])
+			}
+		case map[string]any:
+			for name := range v {
+				v[name] = exact(v[name])
+			}
+		}
+		return v
+	}
+	return exact(v)
+}
+
+// judgeTypeScript holds the answers of the program to the vectors.
+func judgeTypeScript(t *testing.T, modules int, all []tsVector, answers *bytes.Buffer) {
+	by := map[string]tsAnswer{}
+	scan := bufio.NewScanner(answers)
+	scan.Buffer(nil, 64<<20)
+	for scan.Scan() {
+		var a tsAnswer
+		if err := json.Unmarshal(scan.Bytes(), &a); err != nil {
+			t.Fatalf("%v: %s", err, scan.Text())
+		}
+		by[a.ID] = a
+	}
+	types := map[string]bool{}
+	good, bad, beyond, wrong, near, keywords := 0, 0, 0, 0, 0, 0
+	for _, v := range all {
+		types[v.Module+" "+v.Type] = true
+		a, ok := by[v.ID]
+		problem := ""
+		switch {
+		case !ok:
+			problem = "there is no answer"
+		case v.valid && a.Outcome == "invalid" && len(a.Problems) > 0 && a.Problems[0].Keyword == "number":
+			// The schema allows it, and no number of JavaScript is it.
+			beyond++
+		case v.valid && a.Outcome != "event":
+			problem = fmt.Sprintf("it is valid, and was %s: %v", a.Outcome, a.Problems)
+		case v.valid && !reflect.DeepEqual(v.want, exactJSON(t, []byte(a.Text))):
+			problem = "it was written again as " + a.Text
+		case v.valid:
+			good++
+		case a.Outcome != "invalid":
+			problem = fmt.Sprintf("it is invalid at %s (%s), and was %s", v.pointer, v.keyword, a.Outcome)
+		case slices.ContainsFunc(a.Problems, func(p struct{ Pointer, Keyword, Message string }) bool { return p.Pointer == v.pointer }):
+			bad++
+			if slices.ContainsFunc(a.Problems, func(p struct{ Pointer, Keyword, Message string }) bool {
+				return p.Pointer == v.pointer && p.Keyword == v.keyword
+			}) {
+				keywords++
+			}
+		case v.whole() && len(a.Problems) > 0:
+			near++
+		default:
+			problem = fmt.Sprintf("it is wrong at %s (%s), and this was said: %v", v.pointer, v.keyword, a.Problems)
+		}
+		if problem != "" {
+			if wrong++; wrong <= 30 {
+				t.Errorf("%s: %s\n  %s", v.ID, v.Text, problem)
+			}
+		}
+	}
+	t.Logf("%d modules, %d event types: %d samples came back as they were, %d near misses were refused in their place (%d by the same keyword), %d by the envelope's own rules; %d samples are beyond the numbers of JavaScript; %d went wrong",
+		modules, len(types), good, bad, keywords, near, beyond, wrong)
+}
+
+// whole is whether a near miss is one of a whole event, which the rules of
+// CloudEvents may refuse elsewhere before the schema has a say.
+func (v tsVector) whole() bool { return v.pointer == "" || !strings.HasPrefix(v.pointer, "/data") }
