@@ -37,7 +37,7 @@ type Target struct {
 }
 
 // Targets is the table of targets.
-var Targets = []*Target{goTarget}
+var Targets = []*Target{goTarget, typescriptTarget, pythonTarget, javaTarget}
 
 // Named finds a target.
 func Named(name string) (*Target, error) {
