@@ -241,14 +241,18 @@ func avroRules(root *Shape) []byte {
 	}
 	body := func(s *Shape) any {
 		if s.Kind == Union {
-			var all []any
+			// Each member stands in an object of one property. Said so, and not as
+			// alternatives, what is wrong within one is found in its place.
+			types, members := []string{"object"}, map[string]any{}
 			if s.Nullable {
-				all = append(all, map[string]any{"type": "null"})
+				types = append(types, "null")
 			}
 			for _, b := range s.Branches {
-				all = append(all, write(b.Shape))
+				for _, f := range b.Shape.Fields {
+					members[f.Name] = write(f.Shape)
+				}
 			}
-			return map[string]any{"oneOf": all}
+			return map[string]any{"type": types, "properties": members, "additionalProperties": false, "minProperties": 1, "maxProperties": 1}
 		}
 		properties, required := map[string]any{}, []string{}
 		for _, f := range s.Fields {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/schema"
 )
 
 // contractOf reads a contract from files in memory.
@@ -183,4 +184,41 @@ func TestOrders(t *testing.T) {
 			t.Errorf("%s is sent: %v, received: %v", e.Type, e.Sent, e.Received)
 		}
 	}
+}
+
+// What is wrong within a member of a union of Avro is found in its place.
+func TestAvroUnionRules(t *testing.T) {
+	c := fromDisk(t, filepath.Join("testdata", "hard"), "hard.yaml")
+	m := ModelOf(c, Everything)
+	for _, e := range m.Events {
+		if e.Type != "ledger.entry.booked.v1" {
+			continue
+		}
+		rules, err := (&Input{Model: m}).Rules(e, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := schema.Parse("entry", rules.Data, schema.Draft2020)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for reference, want := range map[string]string{
+			`null`: "", `{"string":"x"}`: "", `{"ledger.Document":{"number":1}}`: "",
+			`{"ledger.Document":{"number":"1"}}`:            "/reference/ledger.Document/number",
+			`{"string":null}`:                               "/reference/string",
+			`{"int":1}`:                                     "/reference/int",
+			`{"string":"x","ledger.Document":{"number":1}}`: "/reference",
+			`{}`: "/reference", `"x"`: "/reference",
+		} {
+			got := ""
+			for _, p := range s.ValidateJSON([]byte(`{"account":"a","minor":1,"side":"DEBIT","labels":{},"reverses":null,"reference":` + reference + `}`)) {
+				got = p.Instance
+			}
+			if got != want {
+				t.Errorf("%s is wrong at %q, not %q", reference, got, want)
+			}
+		}
+		return
+	}
+	t.Error("there is no event of Avro")
 }
