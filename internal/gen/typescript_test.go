@@ -18,7 +18,9 @@ import (
 	"testing"
 
 	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/event"
+	"github.com/treaty-events/treaty/internal/syntax"
 	"github.com/treaty-events/treaty/schema"
 )
 
@@ -280,6 +282,14 @@ func TestRealTypeScript(t *testing.T) {
 		samples.WriteString(typed)
 	}
 	modules = kept
+	suite, module := officialSuite(t)
+	all = append(all, suite...)
+	if module != "" {
+		write("src/suite/index.ts", module)
+		write("src/suite/runtime.ts", string(typescriptRuntime))
+		imports.WriteString("import * as suite from \"./suite/index.js\";\n")
+		table.WriteString("  suite,\n")
+	}
 	write("src/run.ts", imports.String()+"\nconst modules: { [name: string]: Module } = {\n"+table.String()+"};\n"+tsRunner)
 	write("src/samples.ts", "declare function accepts<T>(): <V extends T>(value: V) => void;\n"+samples.String())
 	if text, err := exec.Command(tsc, "-p", dir).CombinedOutput(); err != nil {
@@ -301,6 +311,120 @@ func TestRealTypeScript(t *testing.T) {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
 	judgeTypeScript(t, len(modules), all, &stdout)
+}
+
+// officialSuite are the cases of the JSON Schema test suite, held to the schemas as
+// written plainly: what package schema says of each is what the generated
+// validator has to say. Schemas that have no plain form are left out.
+func officialSuite(t *testing.T) (all []tsVector, module string) {
+	dir := os.Getenv("TREATY_TESTDATA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "testdata")
+	}
+	dir = filepath.Join(dir, "json-schema-test-suite")
+	if _, err := os.Stat(dir); err != nil {
+		t.Logf("the official test suite is not at %s; set TREATY_TESTDATA", dir)
+		return nil, ""
+	}
+	documents := func(uri string) *syntax.Node {
+		rest, ok := strings.CutPrefix(uri, "http://localhost:1234/")
+		if !ok {
+			return nil
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "remotes", filepath.FromSlash(rest)))
+		if err != nil {
+			return nil
+		}
+		n, _ := syntax.Parse(diag.NewFile(rest, string(text)), syntax.JSON, syntax.Limits{})
+		return n
+	}
+	var b strings.Builder
+	b.WriteString("import * as treaty from \"./runtime.js\";\n\nconst all: treaty.EventSchemas[] = [\n")
+	groups, left := 0, 0
+	for _, draft := range []struct {
+		dir     string
+		dialect schema.Dialect
+	}{{"draft4", schema.Draft4}, {"draft6", schema.Draft6}, {"draft7", schema.Draft7}, {"draft2019-09", schema.Draft2019}, {"draft2020-12", schema.Draft2020}} {
+		err := filepath.WalkDir(filepath.Join(dir, "tests", draft.dir), func(path string, _ os.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".json") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			var cases []struct {
+				Description string
+				Schema      json.RawMessage
+				Tests       []struct {
+					Description string
+					Data        json.RawMessage
+				}
+			}
+			if err := json.Unmarshal(text, &cases); err != nil {
+				return err
+			}
+			for _, g := range cases {
+				if draft.dialect == schema.Draft4 && strings.Contains(string(g.Schema), "integer") {
+					continue // to which 1.0 is no integer, as it is to every later draft
+				}
+				if (draft.dialect == schema.Draft4 || draft.dialect == schema.Draft6) && strings.HasSuffix(path, "hostname.json") {
+					continue // which those drafts defined otherwise, and the plain form does not tell
+				}
+				n, _ := syntax.Parse(diag.NewFile("schema", string(g.Schema)), syntax.JSON, syntax.Limits{})
+				s, err := schema.NewCompiler(nil, schema.Documents(documents), schema.FormatAssertion(strings.Contains(path, "format"))).Compile(n, draft.dialect)
+				if err != nil {
+					left++
+					continue
+				}
+				plain, err := s.Portable()
+				if err != nil {
+					left++
+					continue
+				}
+				groups++
+				kind := fmt.Sprintf("%s.%d", draft.dir, groups)
+				fmt.Fprintf(&b, "  { type: %s, read: { data: %s } },\n", tsString(kind), tsQuoted(plain))
+				for i, test := range g.Tests {
+					var data bytes.Buffer
+					if json.Compact(&data, test.Data) != nil {
+						continue
+					}
+					v := tsVector{ID: fmt.Sprintf("suite/%s/%d", kind, i), Module: "suite", Type: kind, valid: s.ValidJSON(test.Data), keyword: g.Description + ": " + test.Description}
+					text := mustJSON(map[string]json.RawMessage{"specversion": json.RawMessage(`"1.0"`), "id": json.RawMessage(`"1"`), "source": json.RawMessage(`"/suite"`), "type": mustJSON(kind), "data": data.Bytes()})
+					v.Text = string(text)
+					if v.valid {
+						v.want = exactJSON(t, text)
+					} else if problems := s.ValidateJSON(test.Data); len(problems) > 0 {
+						v.pointer = "/data" + problems[0].Instance
+					}
+					all = append(all, v)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.WriteString(`];
+
+const contract = new treaty.Contract<{ type: string }>(all, true);
+
+export function readEvent(text: string): treaty.Reading<{ type: string }> {
+  return contract.read(text);
+}
+
+export function serializeEvent(event: { type: string }): string {
+  return contract.serialize(event);
+}
+
+export function stringifyEvent(event: { type: string }): string {
+  return contract.stringify(event);
+}
+`)
+	t.Logf("%d schemas of the official suite with %d cases; %d that have no plain form are left out", groups, len(all), left)
+	return all, b.String()
 }
 
 // specExamples are the contracts among the specification's examples.
