@@ -39,6 +39,7 @@ type Shape struct {
 	Nullable bool   // null is a value, too
 	Fields   []*Field
 	Item     *Shape
+	Closed   bool // of an Object: other names than those of Fields are refused
 	Items    []*Shape
 	Base     Kind           // of an Enum: String, Integer, Number or Boolean
 	Values   []*syntax.Node // of an Enum
@@ -552,6 +553,7 @@ func (b *builder) object(s *Shape, f *facts, hint string) {
 		made.Doc = firstOf(made.Doc, made.Shape.Doc)
 		s.Fields = append(s.Fields, made)
 	}
+	s.Closed = f.closed && f.rest == nil
 	if f.rest != nil {
 		s.Item = &Shape{Kind: Any}
 		if f.rest.Is(syntax.Mapping) {
