@@ -34,8 +34,8 @@ type Harness struct {
 	Open func(t testing.TB, place string, o Options) store.Store
 	// Shared is whether a place can be open more than once, as by several processes.
 	Shared bool
-	// Pass lets time pass where the store does not ask Options.Now.
-	Pass func(d time.Duration)
+	// Pass lets time pass at a place where the store does not ask Options.Now.
+	Pass func(place string, d time.Duration)
 	// Window and Lease are those of the tests that let time pass: an hour and a
 	// minute where not said, and a few seconds where time has to pass in earnest.
 	Window, Lease time.Duration
@@ -109,7 +109,7 @@ func (s *suite) openFor(window, lease time.Duration) store.Store {
 
 func (s *suite) pass(d time.Duration) {
 	if s.h.Pass != nil {
-		s.h.Pass(d)
+		s.h.Pass(s.place, d)
 		return
 	}
 	s.clock.passed.Add(int64(d))
