@@ -40,6 +40,7 @@ type Consumer struct {
 	close   func() error
 	ctx     context.Context // of handlers: ends when draining has taken too long
 	ran     atomic.Bool
+	ready   chan struct{}
 	counts  [Returned + 1]atomic.Int64
 }
 
@@ -64,7 +65,7 @@ func NewConsumer(c *contract.Contract, b broker.Broker, group string, options ..
 	if group == "" {
 		return nil, usage("making a consumer of %s: the group has no name; give it that of the service", c.Title)
 	}
-	k := &Consumer{settings: defaults(), broker: b, group: group, handlers: map[string]Handler{}}
+	k := &Consumer{settings: defaults(), broker: b, group: group, handlers: map[string]Handler{}, ready: make(chan struct{})}
 	for _, o := range options {
 		o.consumer(&k.settings)
 	}
@@ -361,6 +362,7 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 			broke <- s.Err()
 		}()
 	}
+	close(c.ready)
 	select {
 	case <-ctx.Done():
 		return nil
@@ -368,6 +370,11 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 		return err
 	}
 }
+
+// Ready is closed when Run has subscribed to everything, bootstrap included: what
+// is published from then on comes. Before that, a broker that keeps messages for
+// the groups that it knows alone keeps none for a new one.
+func (c *Consumer) Ready() <-chan struct{} { return c.ready }
 
 // open makes what all subscriptions share. What it returns frees it.
 func (c *Consumer) open(ctx context.Context) (func() error, error) {
