@@ -539,15 +539,15 @@ func (c *Consumer) process(t *task) time.Duration {
 		err = c.handle(c.ctx, t)
 	case c.inbox != nil:
 		var state store.State
-		handled := false
+		var failed error
 		state, err = c.inbox.Once(c.ctx, t.id, func(ctx context.Context) error {
-			handled = true
-			return c.handle(ctx, t)
+			failed = c.handle(ctx, t)
+			return failed
 		})
 		switch {
-		case err != nil && !handled:
+		case err != nil && failed == nil: // such as a commit on a full disk, which is no attempt of the handler's
 			return c.stumble(t, "the inbox", err)
-		case state != store.Claimed:
+		case err == nil && state != store.Claimed:
 			return c.known(t, state)
 		}
 	default:

@@ -600,6 +600,57 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
+// uncommitted is an inbox whose commits fail for a while.
+type uncommitted struct {
+	mu    sync.Mutex
+	fails int
+	done  map[store.Identity]bool
+}
+
+func (u *uncommitted) Once(ctx context.Context, id store.Identity, handle func(context.Context) error) (store.State, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.done[id] {
+		return store.Done, nil
+	}
+	if err := handle(ctx); err != nil {
+		return store.Claimed, err
+	}
+	if u.fails--; u.fails >= 0 {
+		return store.Claimed, errors.New("no space left on device")
+	}
+	u.done[id] = true
+	return store.Claimed, nil
+}
+
+// A commit that fails is no attempt of the handler's: the event waits, and is not
+// given up.
+func TestInboxFails(t *testing.T) {
+	b, c := open(t), load(t, vary{})
+	in := &uncommitted{fails: 4, done: map[store.Identity]bool{}} // the contract has 3 attempts
+	calls := map[string]int{}
+	r := run(t, c, b, func(k *treaty.Consumer) {
+		treaty.On(k, "orders.paid.v1", func(_ context.Context, d *treaty.Delivered, data paid) error {
+			if calls[data.Order]++; data.Order == "fails" {
+				return errors.New("no")
+			}
+			return nil
+		})
+	}, treaty.Inbox(in))
+	p := producer(t, c, b)
+	for _, order := range []string{"good", "fails"} {
+		if _, err := p.Publish(t.Context(), "orders.paid.v1", "s", paid{Order: order}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.until(treaty.Handled, 1)
+	r.until(treaty.DeadLettered, 1)
+	r.stop()
+	if calls["good"] != 5 || calls["fails"] != 3 || len(in.done) != 1 {
+		t.Errorf("handlers were called %v times, and %d events are done", calls, len(in.done))
+	}
+}
+
 // What a consumer does not finish comes to the next one.
 func TestDrain(t *testing.T) {
 	b, c := open(t), load(t, vary{operation: "maxInFlight: 2"})
