@@ -28,6 +28,7 @@ type dead struct {
 // evidence is all that is known at the end.
 type evidence struct {
 	producer, consumer, run []Record
+	effects                 []Record
 	dead                    []dead
 	log                     map[int]int // how often what carries a number is on the log; nil where it cannot be read
 	features                broker.Features
@@ -59,6 +60,18 @@ func (r *run) judge() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	if kinds[r.Store].inbox {
+		var err error
+		if e.effects, err = r.written(ctx); err != nil {
+			return fmt.Errorf("reading the effects: %w", err)
+		}
+	} else {
+		for _, one := range e.consumer {
+			if one.What == effect {
+				e.effects = append(e.effects, one)
+			}
+		}
+	}
 	b, err := broker.Open(ctx, r.direct, adapters...)
 	if err != nil {
 		return err
@@ -186,7 +199,7 @@ func deadLetter(b broker.Broker, d broker.Delivery) dead {
 // life is what happened to one event.
 type life struct {
 	published, acknowledged bool
-	entered, effects        []int // indices into the consumer's records
+	entered, effects        []Record
 	dead                    []dead
 	settled                 map[string]bool // processes that recorded it as handled
 	redelivered             bool
@@ -220,9 +233,16 @@ func (r *run) check(e *evidence) []string {
 			r.report.Published++
 		}
 	}
-	for i, one := range e.consumer {
+	for _, one := range e.effects {
 		if one.N < 0 || one.N >= len(lives) {
-			if one.N >= len(lives) || one.What == entered || one.What == effect {
+			wrong = append(wrong, fmt.Sprintf("an effect is of what nobody has published: %+v", one))
+			continue
+		}
+		lives[one.N].effects = append(lives[one.N].effects, one)
+	}
+	for _, one := range e.consumer {
+		if one.N < 0 || one.N >= len(lives) {
+			if one.N >= len(lives) || one.What == entered {
 				wrong = append(wrong, fmt.Sprintf("a handler had what nobody has published: %+v", one))
 			}
 			continue
@@ -230,10 +250,8 @@ func (r *run) check(e *evidence) []string {
 		l := &lives[one.N]
 		switch one.What {
 		case entered:
-			l.entered = append(l.entered, i)
-			l.redelivered = l.redelivered || one.Attempt != len(l.entered)
-		case effect:
-			l.effects = append(l.effects, i)
+			l.entered = append(l.entered, one)
+			l.redelivered = l.redelivered || one.Attempt != len(l.entered) || one.By != l.entered[0].By
 		case outcome:
 			if one.Reason == "handled" {
 				if l.settled == nil {
@@ -254,7 +272,7 @@ func (r *run) check(e *evidence) []string {
 	for n := range lives {
 		r.checkOne(e, n, &lives[n], complain)
 	}
-	if r.Members == 1 || e.features.Order == broker.KeyOrder {
+	if r.Members == 1 || e.features.GroupOrder != broker.Unordered {
 		r.checkOrder(e, lives, complain)
 	}
 	return wrong
@@ -276,7 +294,7 @@ func (r *run) checkOne(e *evidence, n int, l *life, complain func(int, string, .
 	r.report.Effects += len(l.effects)
 	r.report.Repeated += max(0, len(l.effects)-1)
 	reason := ev.reason()
-	if ev.Kind == Collision && len(l.effects) > 0 && r.Store == "memory" && r.forgot(e, e.consumer[l.effects[0]].By) {
+	if ev.Kind == Collision && len(l.effects) > 0 && !kinds[r.Store].durable && r.forgot(e, l.effects[0].By) {
 		return // who knew the other event is gone
 	}
 	switch {
@@ -318,11 +336,13 @@ func (r *run) checkOne(e *evidence, n int, l *life, complain func(int, string, .
 	// before it had recorded that all was done, or where the store is one that
 	// forgets with its process.
 	for i := 1; i < len(l.effects); i++ {
-		before, now := e.consumer[l.effects[i-1]].By, e.consumer[l.effects[i]].By
+		before, now := l.effects[i-1].By, l.effects[i].By
 		switch {
+		case kinds[r.Store].inbox:
+			complain(n, "event %d has had its effect twice, and the inbox is there for exactly one", n)
 		case before == now:
 			complain(n, "event %d has had its effect twice in one process", n)
-		case r.Store == "memory":
+		case !kinds[r.Store].durable:
 		case r.fate[before] != killed || l.settled[before]:
 			complain(n, "event %d has had its effect again, and nothing explains it", n)
 		}
@@ -343,21 +363,24 @@ func (r *run) forgot(e *evidence, by string) bool {
 // checkOrder holds that no event of a key had its first effect, or was given
 // up, behind a later one's.
 func (r *run) checkOrder(e *evidence, lives []life, complain func(int, string, ...any)) {
-	type step struct{ n, at int }
+	type step struct {
+		n  int
+		at int64
+	}
 	byKey := map[string][]step{}
 	for n := range lives {
 		ev, l := &r.plan.Events[n], &lives[n]
 		if ev.Seq == 0 {
 			continue
 		}
-		at := -1
+		at := int64(0)
 		switch {
 		case len(l.effects) > 0:
-			at = l.effects[0]
+			at = l.effects[0].At
 		case len(l.entered) > 0 && len(l.dead) > 0:
-			at = l.entered[0]
+			at = l.entered[0].At
 		}
-		if at >= 0 {
+		if at > 0 {
 			byKey[ev.Key] = append(byKey[ev.Key], step{n, at})
 		}
 	}
@@ -408,6 +431,13 @@ func (r *run) history(e *evidence, n int) string {
 		if one := &e.consumer[i]; one.N == n {
 			add(one)
 			involved[one.By] = true
+		}
+	}
+	if kinds[r.Store].inbox {
+		for i := range e.effects {
+			if e.effects[i].N == n {
+				add(&e.effects[i])
+			}
 		}
 	}
 	first, final := int64(1)<<62, int64(0)

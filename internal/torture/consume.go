@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,7 +16,6 @@ import (
 	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/event"
 	"github.com/treaty-events/treaty/store"
-	"github.com/treaty-events/treaty/store/memory"
 )
 
 // consumer is a process of the group.
@@ -45,21 +43,11 @@ func (c *child) consume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options := []treaty.ConsumerOption{logger(), treaty.Hooks(k), treaty.Drain(10 * time.Second)}
-	var finish func() error
-	switch c.Store {
-	case "memory":
-		st := memory.New()
-		options, finish = append(options, treaty.Store(k.store(st))), st.Close
-	case "bolt":
-		st, err := openBolt(filepath.Join(c.Dir, "handled.bolt"))
-		if err != nil {
-			return err
-		}
-		options, finish = append(options, treaty.Store(k.store(st))), st.Close
-	default:
-		return fmt.Errorf("no store is called %q", c.Store)
+	option, finish, err := k.remembering(ctx)
+	if err != nil {
+		return err
 	}
+	options := []treaty.ConsumerOption{logger(), treaty.Hooks(k), treaty.Drain(10 * time.Second), option}
 	consumer, err := treaty.NewConsumer(doc, &tap{Broker: opened, consumer: k}, group, options...)
 	if err != nil {
 		return err
@@ -96,7 +84,14 @@ func (k *consumer) handle(ctx context.Context, d *treaty.Delivered, data data) e
 	case e.Kind == Slow:
 		time.Sleep(time.Duration(data.N%30) * time.Millisecond)
 	}
-	say(effect, "")
+	if kinds[k.Store].inbox {
+		if err := k.write(ctx, at); err != nil {
+			say(failed, err.Error())
+			return err
+		}
+	} else {
+		say(effect, "")
+	}
 	k.die(data.N, AfterDoing, func() { say(dying, string(AfterDoing)) })
 	return nil
 }
@@ -335,12 +330,17 @@ func (t *tampered) Done(ctx context.Context, ids ...store.Identity) error {
 		return err
 	}
 	for _, id := range ids {
-		if _, n, ok := strings.Cut(id.Key, "\te-"); ok {
-			n, _ := strconv.Atoi(n)
-			t.die(n, BeforeDone, func() { t.rec.add(Record{What: dying, N: n, Reason: string(BeforeDone)}) })
-		}
+		t.dieFor(id)
 	}
 	return t.Store.Done(ctx, ids...)
+}
+
+// dieFor kills the process where that is planned for an identity.
+func (t *tampered) dieFor(id store.Identity) {
+	if _, n, ok := strings.Cut(id.Key, "\te-"); ok {
+		n, _ := strconv.Atoi(n)
+		t.die(n, BeforeDone, func() { t.rec.add(Record{What: dying, N: n, Reason: string(BeforeDone)}) })
+	}
 }
 
 // forgetful says of what it publishes that it was acknowledged before it is.

@@ -218,7 +218,7 @@ func (r *run) account(one Record) {
 	case one.What == dying:
 		r.happened("killed " + one.Reason + one.Err)
 	case one.N < 0 || one.N >= len(r.plan.Events) || r.done[one.N]:
-	case one.What == effect && r.Store != "inbox", // or else it may still be rolled back
+	case one.What == effect && !kinds[r.Store].inbox, // or else it may still be rolled back
 		one.What == outcome && (one.Reason == "handled" || one.Reason == "duplicate" || one.Reason == "terminated"):
 		r.done[one.N] = true
 		r.moved = time.Now()
@@ -268,7 +268,7 @@ func (r *run) begin() error {
 			}
 		}
 	}
-	return nil
+	return r.prepare()
 }
 
 func (r *run) channel() broker.Channel {
