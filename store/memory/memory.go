@@ -158,8 +158,10 @@ func (s *Store) Done(ctx context.Context, ids ...store.Identity) error {
 		sh := &s.shards[h[0]%shards]
 		sh.mu.Lock()
 		s.turn(sh)
-		delete(sh.claims, h)
-		if _, ok := sh.known(h); !ok {
+		if _, claimed := sh.claims[h]; claimed { // then it is not done
+			delete(sh.claims, h)
+			sh.done[h] = ids[i].Digest
+		} else if _, done := sh.known(h); !done {
 			sh.done[h] = ids[i].Digest
 		}
 		sh.mu.Unlock()
