@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"net/http"
+
+	"github.com/treaty-events/treaty"
+	"github.com/treaty-events/treaty/broker"
+	sqlstore "github.com/treaty-events/treaty/store/sql"
+)
+
+// Billing books what is paid and refunded, each event once, however often it
+// comes: the booking is made in the transaction that remembers the event.
+type Billing struct {
+	db       *sql.DB
+	consumer *treaty.Consumer
+}
+
+// Paid is what Billing reads of orders.paid.v1.
+type Paid struct {
+	Order    string `json:"order_id"`
+	Total    int64  `json:"total_minor"`
+	Currency string `json:"currency"`
+}
+
+// Refunded is what Billing reads of orders.refunded.v1.
+type Refunded struct {
+	Order    string `json:"order_id"`
+	Refund   int64  `json:"refund_minor"`
+	Currency string `json:"currency"`
+}
+
+func newBilling(ctx context.Context, mux *http.ServeMux, contracts fs.FS, b broker.Broker, file string) (*Billing, error) {
+	c, err := treaty.Load(ctx, contracts, "billing.asyncapi.yaml")
+	if err != nil {
+		return nil, err
+	}
+	k := &Billing{}
+	if k.db, err = database(ctx, file, "bookings (order_id TEXT, minor INTEGER, currency TEXT)"); err != nil {
+		return nil, err
+	}
+	inbox, err := sqlstore.Open(ctx, k.db, sqlstore.SQLite)
+	if err != nil {
+		return nil, err
+	}
+	if k.consumer, err = treaty.NewConsumer(c, b, "billing", treaty.Inbox(inbox), treaty.Declare()); err != nil {
+		return nil, err
+	}
+	treaty.On(k.consumer, "orders.paid.v1", func(ctx context.Context, _ *treaty.Delivered, paid Paid) error {
+		return book(ctx, paid.Order, paid.Total, paid.Currency)
+	})
+	treaty.On(k.consumer, "orders.refunded.v1", func(ctx context.Context, _ *treaty.Delivered, refunded Refunded) error {
+		return book(ctx, refunded.Order, -refunded.Refund, refunded.Currency)
+	})
+	mux.HandleFunc("GET /balance", k.balance)
+	mux.HandleFunc("GET /ready", k.ready)
+	return k, nil
+}
+
+// run handles events until ctx ends.
+func (k *Billing) run(ctx context.Context) error {
+	return errors.Join(k.consumer.Run(ctx), k.db.Close())
+}
+
+// book makes a booking in the transaction of the inbox.
+func book(ctx context.Context, order string, minor int64, currency string) error {
+	tx, _ := sqlstore.Tx(ctx)
+	_, err := tx.ExecContext(ctx, "INSERT INTO bookings VALUES (?, ?, ?)", order, minor, currency)
+	return err
+}
+
+// ready answers when Billing gets what is published from then on.
+func (k *Billing) ready(w http.ResponseWriter, r *http.Request) {
+	select {
+	case <-k.consumer.Ready():
+		reply(w, "ready")
+	case <-r.Context().Done():
+	}
+}
+
+// Balance is what is booked in one currency.
+type Balance struct {
+	Bookings int   `json:"bookings"`
+	Minor    int64 `json:"minor"`
+}
+
+func (k *Billing) balance(w http.ResponseWriter, r *http.Request) {
+	all := map[string]Balance{}
+	rows, err := k.db.QueryContext(r.Context(), "SELECT currency, count(*), sum(minor) FROM bookings GROUP BY currency")
+	if err == nil {
+		defer rows.Close()
+		for err == nil && rows.Next() {
+			var currency string
+			var b Balance
+			err = rows.Scan(&currency, &b.Bookings, &b.Minor)
+			all[currency] = b
+		}
+		err = errors.Join(err, rows.Err())
+	}
+	if err != nil {
+		fail(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	reply(w, all)
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/treaty-events/treaty"
+	"github.com/treaty-events/treaty/broker"
+	sqlstore "github.com/treaty-events/treaty/store/sql"
+)
+
+// Orders takes orders. What happens to one is written in one transaction with the
+// event that tells of it, and the event is sent from there: there is never one
+// without the other. (The snapshots of the contract are another program's work.)
+type Orders struct {
+	db       *sql.DB
+	producer *treaty.Producer
+	outbox   *sqlstore.Outbox
+}
+
+// Order is an order, for clients, and as orders.placed.v1 has it.
+type Order struct {
+	ID       string    `json:"order_id"`
+	Customer string    `json:"customer_id"`
+	Total    int64     `json:"total_minor"`
+	Currency string    `json:"currency"`
+	Lines    []Line    `json:"lines,omitempty"`
+	Placed   time.Time `json:"placed_at"`
+	status   string
+}
+
+// Line is a line of an order.
+type Line struct {
+	SKU      string `json:"sku"`
+	Quantity int64  `json:"quantity"`
+	Unit     int64  `json:"unit_minor"`
+}
+
+func newOrders(ctx context.Context, mux *http.ServeMux, contracts fs.FS, b broker.Broker, file string) (*Orders, error) {
+	c, err := treaty.Load(ctx, contracts, "orders.asyncapi.yaml")
+	if err != nil {
+		return nil, err
+	}
+	o := &Orders{}
+	if o.producer, err = treaty.NewProducer(c, b, treaty.Declare()); err != nil {
+		return nil, err
+	}
+	if o.db, err = database(ctx, file, "orders (id TEXT PRIMARY KEY, customer TEXT, total INTEGER, currency TEXT, placed TIMESTAMP, status TEXT)"); err != nil {
+		return nil, err
+	}
+	if o.outbox, err = sqlstore.NewOutbox(ctx, o.db, sqlstore.SQLite); err != nil {
+		return nil, err
+	}
+	mux.HandleFunc("POST /orders", o.place)
+	mux.HandleFunc("GET /orders/{id}", o.show)
+	mux.HandleFunc("POST /orders/{id}/pay", o.pay)
+	mux.HandleFunc("POST /orders/{id}/cancel", o.cancel)
+	return o, nil
+}
+
+// run sends what is in the outbox, until ctx ends.
+func (o *Orders) run(ctx context.Context) error {
+	return errors.Join(o.outbox.Relay(ctx, o.producer.Relay), o.db.Close())
+}
+
+func (o *Orders) place(w http.ResponseWriter, r *http.Request) {
+	var order Order
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&order); err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	order.ID, order.Placed, order.Total, order.status = "ord_"+rand.Text(), time.Now().UTC(), 0, "placed"
+	for _, l := range order.Lines {
+		order.Total += l.Quantity * l.Unit
+	}
+	o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) {
+		_, err := tx.ExecContext(ctx, "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?)", order.ID, order.Customer, order.Total, order.Currency, order.Placed, order.status)
+		return &order, errors.Join(err, o.tell(ctx, tx, "orders.placed.v1", order.ID, order))
+	})
+}
+
+func (o *Orders) show(w http.ResponseWriter, r *http.Request) {
+	o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) { return o.find(ctx, tx, r.PathValue("id")) })
+}
+
+func (o *Orders) pay(w http.ResponseWriter, r *http.Request) {
+	o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) {
+		order, err := o.change(ctx, tx, r.PathValue("id"), "paid", "placed")
+		if err != nil {
+			return nil, err
+		}
+		return order, o.tell(ctx, tx, "orders.paid.v1", order.ID, map[string]any{
+			"order_id": order.ID, "customer_id": order.Customer, "total_minor": order.Total, "currency": order.Currency, "paid_at": time.Now().UTC(),
+		})
+	})
+}
+
+func (o *Orders) cancel(w http.ResponseWriter, r *http.Request) {
+	o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) {
+		before, err := o.find(ctx, tx, r.PathValue("id"))
+		if err != nil {
+			return nil, err
+		}
+		order, err := o.change(ctx, tx, before.ID, "cancelled", "placed", "paid")
+		if err != nil {
+			return nil, err
+		}
+		err = o.tell(ctx, tx, "orders.cancelled.v1", order.ID, map[string]any{
+			"order_id": order.ID, "customer_id": order.Customer, "reason": "customer_request", "cancelled_at": time.Now().UTC(),
+		})
+		if err == nil && before.status == "paid" {
+			err = o.tell(ctx, tx, "orders.refunded.v1", order.ID, map[string]any{
+				"order_id": order.ID, "customer_id": order.Customer, "refund_minor": order.Total, "currency": order.Currency, "refunded_at": time.Now().UTC(),
+			})
+		}
+		return order, err
+	})
+}
+
+// tell adds an event to the outbox. One that breaks the contract is an error, and
+// then nothing of the transaction happens.
+func (o *Orders) tell(ctx context.Context, tx *sql.Tx, kind, subject string, data any) error {
+	e, err := o.producer.New(kind, subject, data)
+	if err != nil {
+		return err
+	}
+	entry, err := o.producer.Entry(e)
+	if err != nil {
+		return err
+	}
+	return o.outbox.Add(ctx, tx, entry)
+}
+
+func (o *Orders) find(ctx context.Context, tx *sql.Tx, id string) (*Order, error) {
+	order := &Order{ID: id}
+	row := tx.QueryRowContext(ctx, "SELECT customer, total, currency, placed, status FROM orders WHERE id = ?", id)
+	return order, row.Scan(&order.Customer, &order.Total, &order.Currency, &order.Placed, &order.status)
+}
+
+var errState = errors.New("the order is in no state for that")
+
+// change gives an order another status, if it has one of those.
+func (o *Orders) change(ctx context.Context, tx *sql.Tx, id, to string, from ...string) (*Order, error) {
+	order, err := o.find(ctx, tx, id)
+	if err == nil && !slices.Contains(from, order.status) {
+		err = errState
+	}
+	if err != nil {
+		return nil, err
+	}
+	order.status = to
+	_, err = tx.ExecContext(ctx, "UPDATE orders SET status = ? WHERE id = ?", to, id)
+	return order, err
+}
+
+// transaction does something with an order, and answers with it.
+func (o *Orders) transaction(w http.ResponseWriter, r *http.Request, do func(context.Context, *sql.Tx) (*Order, error)) {
+	tx, err := o.db.BeginTx(r.Context(), nil)
+	if err != nil {
+		fail(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	defer tx.Rollback()
+	order, err := do(r.Context(), tx)
+	if err == nil {
+		err = tx.Commit()
+	}
+	var invalid *treaty.InvalidError
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		fail(w, http.StatusNotFound, errors.New("there is no such order"))
+	case errors.Is(err, errState):
+		fail(w, http.StatusConflict, err)
+	case errors.As(err, &invalid):
+		fail(w, http.StatusUnprocessableEntity, err)
+	case err != nil:
+		fail(w, http.StatusServiceUnavailable, err)
+	default:
+		o.outbox.Wake()
+		reply(w, struct {
+			*Order
+			Status string `json:"status"`
+		}{order, order.status})
+	}
+}
