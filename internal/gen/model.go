@@ -628,7 +628,14 @@ func (b *builder) union(s *Shape, f *facts, hint string) *Shape {
 		}
 		branches = append(branches, one)
 	}
-	if conditions && len(branches) > 0 {
+	if len(branches) == 0 { // null alone
+		if f.types != nil || len(f.fields) > 0 {
+			return nil
+		}
+		s.Kind, s.Nullable = Null, false
+		return s
+	}
+	if conditions {
 		if f.types == nil && len(f.fields) == 0 {
 			return s // Any
 		}
