@@ -11,7 +11,6 @@ import (
 
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/internal/syntax"
-	"github.com/treaty-events/treaty/schema"
 )
 
 // javaTarget makes a package for Java 17: records with the annotations of Jackson,
@@ -24,7 +23,7 @@ import (
 // date-time, which has a type that keeps its text. All formats that this module
 // asserts are asserted there.
 var javaTarget = &Target{Name: "java", Title: "a package of Java 17, on jackson-databind", Override: javaOverride, Generate: func(in *Input) ([]File, error) {
-	j := &java{Input: in, taken: map[string]bool{}, names: map[string]string{}, events: map[*Event]string{}, open: map[string]bool{}, filled: map[string]bool{}, unions: map[string][]string{}}
+	j := &java{Input: in, taken: map[string]bool{}, names: map[string]string{}, events: map[*Event]string{}, open: map[string]bool{}, unions: map[string][]string{}}
 	return j.generate()
 }}
 
@@ -49,7 +48,6 @@ type java struct {
 	names  map[string]string   // of shapes, by their own
 	events map[*Event]string   //
 	open   map[string]bool     // enums that readers take unknown values of
-	filled map[string]bool     // objects whose readers fill in defaults
 	unions map[string][]string // interfaces that a type is a branch of
 	reach  []*Shape            // named shapes that are used, in order
 	// deprecated is whether anything of the contract is: then who uses it does so
@@ -178,7 +176,7 @@ func (j *java) generate() ([]File, error) {
 	}
 	used := map[string]bool{}
 	for _, e := range j.Events {
-		j.roots(e, func(s *Shape) { j.walk(s, used, e.Message().Compatibility) })
+		j.roots(e, func(s *Shape) { j.walk(s, used, e.Message().Compatibility.EnumsOpen) })
 	}
 	for _, s := range j.Shapes {
 		if !used[s.Name] {
@@ -302,14 +300,15 @@ func attributeOf(e *Event, f *Field) string {
 // isFixed is whether a shape is a text that is always the same.
 func isFixed(s *Shape) bool { return s.Kind == Enum && s.Base == String && len(s.Values) == 1 }
 
-// walk marks the named shapes that are used, and what a policy says of them.
-func (j *java) walk(s *Shape, used map[string]bool, policy contract.Compatibility) {
+func (j *java) walk(s *Shape, used map[string]bool, open bool) {
 	if s == nil {
 		return
 	}
 	if s.Name != "" {
-		open, filled := policy.EnumsOpen, policy.DefaultsApplied && !s.Avro
-		key := fmt.Sprint(s.Name, " ", open, filled)
+		key := s.Name
+		if open {
+			key += " open"
+		}
 		if used[key] {
 			return
 		}
@@ -317,16 +316,15 @@ func (j *java) walk(s *Shape, used map[string]bool, policy contract.Compatibilit
 		if open && s.Kind == Enum && len(s.Values) > 1 || s.Kind == Enum && len(s.Values) > maxJavaConstants {
 			j.open[s.Name] = true
 		}
-		j.filled[s.Name] = j.filled[s.Name] || filled
 	}
 	for _, f := range s.Fields {
-		j.walk(f.Shape, used, policy)
+		j.walk(f.Shape, used, open)
 	}
 	if s.Kind == Object || s.Kind == Array || s.Kind == Map {
-		j.walk(s.Item, used, policy)
+		j.walk(s.Item, used, open)
 	}
 	for _, b := range s.Branches {
-		j.walk(b.Shape, used, policy)
+		j.walk(b.Shape, used, open)
 	}
 }
 
@@ -872,12 +870,7 @@ func (j *java) object(s *Shape) error {
 		if err != nil {
 			return err
 		}
-		c := j.component(u, f.Shape, f.Name, member, f.Required, f.Doc)
-		if text := defaultOf(f); text != nil && j.filled[s.Name] {
-			c.read = strings.Replace(c.read, "(json,", "(Json.filled(json, "+javaText(f.Name)+", "+javaText(string(text))+"),", 1)
-			c.doc = strings.TrimSuffix(firstOf(c.doc, "the property "+f.Name), ".") + "; " + string(text) + " is read where it is left out"
-		}
-		all = append(all, c)
+		all = append(all, j.component(u, f.Shape, f.Name, member, f.Required, f.Doc))
 		keys = append(keys, javaText(f.Name))
 	}
 	if s.Item != nil {
@@ -931,16 +924,6 @@ func (j *java) object(s *Shape) error {
 	}
 	u.p("}")
 	j.finish(name, u)
-	return nil
-}
-
-// defaultOf is what a property is where it is left out, as JSON; nil for nothing.
-func defaultOf(f *Field) []byte {
-	for _, at := range []*syntax.Node{f.At, f.Shape.At} {
-		if v := at.Get("default"); v != nil {
-			return schema.AppendJSON(nil, v)
-		}
-	}
 	return nil
 }
 

@@ -628,14 +628,7 @@ func (b *builder) union(s *Shape, f *facts, hint string) *Shape {
 		}
 		branches = append(branches, one)
 	}
-	if len(branches) == 0 { // null alone
-		if f.types != nil || len(f.fields) > 0 {
-			return nil
-		}
-		s.Kind, s.Nullable = Null, false
-		return s
-	}
-	if conditions {
+	if conditions && len(branches) > 0 {
 		if f.types == nil && len(f.fields) == 0 {
 			return s // Any
 		}

@@ -309,31 +309,6 @@ func (d *Dev) consumer(g *group) (err error) {
 	return err
 }
 
-// enter makes the groups known to a broker that keeps messages only for those
-// that it knows.
-func (d *Dev) enter(ctx context.Context) error {
-	if d.broker.Features().Replay {
-		return nil
-	}
-	for _, g := range d.groups {
-		for _, at := range g.channels {
-			if admin, ok := d.broker.(broker.Admin); ok {
-				if err := admin.Declare(ctx, at); err != nil {
-					return err
-				}
-			}
-			s, err := d.broker.Subscribe(ctx, at, broker.Options{Group: g.Group, Start: broker.Start{From: broker.Latest}}, func(m broker.Delivery) { _ = m.Nak() })
-			if err == nil {
-				err = s.Stop(ctx)
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // errFailure is what a handler returns whose failure is played.
 var errFailure = errors.New("played: this handler fails once")
 
@@ -469,9 +444,6 @@ const leave = 5 * time.Second
 // that it could not go on; what was not kept is in the Status.
 func (d *Dev) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.close()) }()
-	if err := d.enter(ctx); err != nil {
-		return err
-	}
 	d.mu.Lock()
 	d.began = time.Now()
 	d.moved = d.began
@@ -491,7 +463,17 @@ func (d *Dev) Run(ctx context.Context) (err error) {
 	publishing, halt := context.WithCancel(ctx)
 	defer halt()
 	published := make(chan error, 1)
-	go func() { published <- d.publish(publishing) }()
+	go func() {
+		if d.options.Shared || !d.broker.Features().Replay {
+			for _, g := range d.groups { // what is published before a new group is there does not come to it
+				select {
+				case <-g.consumer.Ready():
+				case <-publishing.Done():
+				}
+			}
+		}
+		published <- d.publish(publishing)
+	}()
 
 	running, over := len(d.groups), false
 	tick := time.NewTicker(2 * time.Millisecond)

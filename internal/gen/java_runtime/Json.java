@@ -214,11 +214,6 @@ final class Json {
         return member == null ? Optional.empty() : Optional.of(at(member, name, read));
     }
 
-    /** An object as it is for one member: with its default where that is left out. */
-    static JsonNode filled(JsonNode json, String name, String fallback) {
-        return object(json).has(name) ? json : object().set(name, parse(fallback));
-    }
-
     /** An attribute of an event: null says the same as leaving it out. */
     static <T> Optional<T> attribute(JsonNode json, String name, Function<JsonNode, T> read) {
         return optional(json, name, orNull(read)).flatMap(Function.identity());
