@@ -18,9 +18,8 @@ import (
 
 // pythonTarget makes a Python package (3.11 and later) on Pydantic: models of the
 // payloads and headers, a class for each event, and a validator that holds what is
-// read and written to the contract's schemas. The formats idn-email and
-// idn-hostname are taken as they come; other formats are checked as package schema
-// checks them.
+// read and written to the contract's schemas, with every format that package schema
+// checks.
 var pythonTarget = &Target{Name: "python", Title: "a Python package of Pydantic models", Override: pythonOverride, Generate: func(in *Input) ([]File, error) {
 	p := &python{Input: in, used: map[string]bool{}, texts: map[string]int{}}
 	return p.files()

@@ -6,10 +6,7 @@ exponent, so that none changes its value. Text that JSON does not allow, or that
 two readers could take for two things (a name that is there twice, half of a
 surrogate pair), is refused.
 
-The formats date-time, date, time, duration, email, hostname, ipv4, ipv6, uri,
-uri-reference, iri, iri-reference, uuid, json-pointer, relative-json-pointer,
-uri-template and regex are checked where the contract asserts them; idn-email and
-idn-hostname are taken as they come.
+Every format of JSON Schema is checked where the contract asserts it.
 """
 
 from __future__ import annotations
@@ -621,7 +618,8 @@ class _Run:
             elif rule.items is None:
                 continue
             elif rule.items is False:
-                ok = self.fault_at(str(i), "items", item, f"item {i} is one too many")
+                said = f"item {i} is one too many"
+                ok = self.fault("items", item, lambda said=said: said)  # type: ignore[misc]
                 continue
             else:
                 ok = self.child(rule.items, str(i), item) and ok
@@ -912,7 +910,7 @@ def _describe(value: Any) -> str:
 
 
 def _either(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+    return " or ".join([", ".join(words[:-1])] + words[-1:]) if len(words) > 1 else "".join(words) or "nothing"
 
 
 # --- formats ----------------------------------------------------------------
@@ -997,7 +995,7 @@ def _is_hostname(text: str) -> bool:
             return False
         if label[:4].lower() == "xn--":
             decoded = _decode_punycode(label[4:])
-            if decoded is None or not _is_u_label(decoded) or not _is_bidi_label(decoded):
+            if decoded is None or not _is_u_label(decoded) or not _is_bidi_label(decoded, _is_bidi(decoded)):
                 return False
         elif label[2:4] == "--":
             return False
@@ -1119,9 +1117,9 @@ def _right_to_left(c: str) -> bool:
     return written and not "\u06f0" <= c <= "\u06f9" or "\u0660" <= c <= "\u0669"
 
 
-def _is_bidi_label(text: str) -> bool:
-    """RFC 5893 §2."""
-    if not any(map(_right_to_left, text)):
+def _is_bidi_label(text: str, bidi: bool) -> bool:
+    """RFC 5893 §2, on a label of a name that has letters from right to left."""
+    if not bidi:
         return True
     last = len(text) - 1
     while last > 0 and _category(text[last], "M"):
@@ -1142,10 +1140,41 @@ def _is_bidi_label(text: str) -> bool:
     return not (european and arabic) and (_category(text[last], "L", "Nd") or _right_to_left(text[last]))
 
 
+def _is_bidi(text: str) -> bool:
+    return any(map(_right_to_left, text))
+
+
+def _is_idn_hostname(text: str) -> bool:
+    """RFC 5890: labels in ASCII or in Unicode, between any of the dots of IDNA."""
+    bidi, length = _is_bidi(text), -1
+    for label in re.split("[.\u3002\uff0e\uff61]", text):
+        encoded = len(label)
+        if label.isascii():
+            if not _is_hostname(label):
+                return False
+        else:
+            encoded = 4 + len(label.encode("punycode"))
+            if not _is_u_label(label) or encoded > 63:
+                return False
+        if not _is_bidi_label(label, bidi):
+            return False
+        length += encoded + 1
+    return length <= 253
+
+
 def _is_email(text: str) -> bool:
     """A mailbox of RFC 5321 §4.1.2."""
+    return text.isascii() and _is_mailbox(text, _is_hostname)
+
+
+def _is_idn_email(text: str) -> bool:
+    """A mailbox of RFC 6531."""
+    return _is_mailbox(text, _is_idn_hostname)
+
+
+def _is_mailbox(text: str, is_host: Callable[[str], bool]) -> bool:
     at = text.rfind("@")
-    if not text.isascii() or at < 1 or at > 64 or len(text) > 254:
+    if at < 1 or at > 64 and text.isascii() or len(text.encode("utf-8")) > 254:
         return False
     local, domain = text[:at], text[at + 1 :]
     if local.startswith('"'):
@@ -1158,7 +1187,7 @@ def _is_email(text: str) -> bool:
         if not domain.endswith("]"):
             return False
         return _is_ipv6(inner[5:]) if inner.startswith("IPv6:") else _is_ipv4(inner)
-    return _is_hostname(domain)
+    return is_host(domain)
 
 
 def _uri_characters(text: str) -> bool:
@@ -1424,6 +1453,8 @@ _FORMATS: dict[str, Callable[[str], bool]] = {
     "time": _is_time,
     "duration": _is_duration,
     "email": _is_email,
+    "idn-email": _is_idn_email,
+    "idn-hostname": _is_idn_hostname,
     "hostname": _is_hostname,
     "ipv4": _is_ipv4,
     "ipv6": _is_ipv6,

@@ -4,16 +4,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/internal/syntax"
+	"github.com/treaty-events/treaty/schema"
 )
 
 var updatePython = flag.Bool("update-python", false, "write the golden files of Python anew")
@@ -88,7 +93,7 @@ func TestPythonGolden(t *testing.T) {
 func hostilePython(t testing.TB) *contract.Contract {
 	return contractOf(t, map[string]string{"c.json": `{"asyncapi":"3.1.0","info":{"title":"X\n\"\"\"\nevil()\n","version":"1.0.0\nevil()\r\u2028evil()"},"defaultContentType":"application/cloudevents+json",
 "channels":{"c":{"address":"c","messages":{"a\nevil()":{"summary":"One\"\"\"\nevil()\n\\","headers":{"type":"object","required":["class","copy"],"properties":{
-"type":{"type":"string","const":"a\"\nevil()\n"},"class":{"type":"string"},"copy":{"type":"integer","description":"\"\"\"+evil()+\"\"\""},"source":{"const":"'\"\\\nevil()"}}},
+"type":{"type":"string","const":"a\"+evil()+\""},"class":{"type":"string"},"copy":{"type":"integer","description":"\"\"\"+evil()+\"\"\""},"source":{"const":"'+evil()+'"}}},
 "payload":{"type":"object","title":"T\"\"\"\nevil()","description":"ends in \"","required":["from","\"\nevil()","json"],"properties":{
 "\"\nevil()":{"type":"string","enum":["a\"\nevil()","b\\","","mro","None"],"description":"\\\"\"\"\nevil()\n\\"},
 "__init__":{"type":"integer"},"class":{"type":"string"},"Class":{"type":"string"},"class_":{"type":"string"},"model_config":{"type":"boolean"},"from":{"const":"\"\"\"\nevil()"},
@@ -205,22 +210,248 @@ func lastLine(text []byte) string {
 	return lines[len(lines)-1]
 }
 
-// pythonVector is an event for a package, and what has to become of it.
-type pythonVector struct {
-	vector
-	Package string          `json:"package"`
-	Text    json.RawMessage `json:"event"`
+// pythonCase is an event for a package, or a value for a schema, and what has to
+// become of it.
+type pythonCase struct {
+	ID      string          `json:"id"`
+	Package string          `json:"package,omitempty"`
+	Event   json.RawMessage `json:"event,omitempty"`
+	Schema  string          `json:"schema,omitempty"`
+	Value   json.RawMessage `json:"value,omitempty"`
+
+	valid   bool
+	pointer string // into the event, or the value
+	about   string
 }
 
-// structured is an event in the JSON format around a value.
-func structured(kind, id string, value []byte) json.RawMessage {
-	return fmt.Appendf(nil, `{"specversion":"1.0","id":%q,"source":"/corpus","type":%q,"data":%s}`, id, kind, value)
+// pythonCases are samples and near misses of the events of a contract: of their
+// data, of their attributes, and of the whole where the payload describes that.
+// Samples are what the policy lets writers emit, near misses what it has readers
+// refuse.
+func pythonCases(t *testing.T, pkg string, c *contract.Contract, n int) []pythonCase {
+	t.Helper()
+	var all []pythonCase
+	in := &Input{Model: ModelOf(c, Everything)}
+	for _, e := range in.Events {
+		writers, err := in.Rules(e, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		readers, err := in.Rules(e, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parse := func(text []byte) *schema.Schema {
+			s, err := schema.Parse(e.Type, text, schema.Draft2020)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		samples := func(text []byte, n int) [][]byte {
+			made, err := parse(text).Sample(1, n)
+			if errors.Is(err, schema.ErrUnsatisfiable) {
+				t.Logf("%s: nothing may be sent as %s", pkg, e.Type)
+				return nil
+			}
+			if err != nil {
+				t.Fatalf("%s: %s: %v", pkg, e.Type, err)
+			}
+			return made
+		}
+		misses := func(text []byte, n int) []schema.Miss {
+			var made []schema.Miss
+			s := parse(text)
+			seen := map[string]bool{}
+			for seed := uint64(1); seed <= 40 && len(made) < n; seed++ {
+				near, err := s.Misses(seed, n)
+				if err != nil {
+					break
+				}
+				for _, m := range near {
+					if len(made) < n && !seen[string(m.Value)] {
+						seen[string(m.Value)] = true
+						made = append(made, m)
+					}
+				}
+			}
+			return made
+		}
+		add := func(event map[string]json.RawMessage, valid bool, pointer, about string) {
+			text, err := json.Marshal(event)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, pythonCase{ID: fmt.Sprintf("%s %s %d", pkg, e.Type, len(all)), Package: pkg, Event: text, valid: valid, pointer: pointer, about: about})
+		}
+		if readers.Whole != nil {
+			for _, v := range samples(writers.Whole, n) {
+				all = append(all, pythonCase{ID: fmt.Sprintf("%s %s %d", pkg, e.Type, len(all)), Package: pkg, Event: v, valid: true})
+			}
+			for _, m := range misses(readers.Whole, n) {
+				// An attribute that is null is one that is not there.
+				null := m.Problem.Node != nil && m.Problem.Node.Is(syntax.Null) && strings.Count(m.Problem.Instance, "/") == 1
+				if m.Problem.Instance != "" && m.Problem.Instance != "/type" && !null {
+					all = append(all, pythonCase{ID: fmt.Sprintf("%s %s %d", pkg, e.Type, len(all)), Package: pkg, Event: m.Value, pointer: m.Problem.Instance, about: m.Problem.Keyword})
+				}
+			}
+			continue
+		}
+		plain := func(i int) map[string]json.RawMessage {
+			event := map[string]json.RawMessage{"specversion": json.RawMessage(`"1.0"`), "id": fmt.Appendf(nil, "%q", fmt.Sprint(i)), "source": json.RawMessage(`"/test"`), "type": fmt.Appendf(nil, "%q", e.Type)}
+			for _, a := range writers.Attributes {
+				if a.Name != "specversion" && a.Name != "type" && (a.Required || a.Name == "source" || i%2 == 0) {
+					event[a.Name] = samples(a.Schema, 1)[0]
+				}
+			}
+			return event
+		}
+		if readers.Data == nil {
+			add(plain(0), true, "", "")
+			event := plain(1)
+			event["data"] = json.RawMessage(`{"any":[1,2.50,null]}`)
+			add(event, true, "", "")
+			continue
+		}
+		base := samples(writers.Data, n)
+		if base == nil {
+			continue
+		}
+		for i, v := range base {
+			event := plain(i)
+			event["data"] = v
+			add(event, true, "", "")
+		}
+		for i, m := range misses(readers.Data, n) {
+			event := plain(i)
+			event["data"] = m.Value
+			add(event, false, "/data"+m.Problem.Instance, m.Problem.Keyword)
+		}
+		for _, a := range readers.Attributes {
+			if a.Name == "specversion" || a.Name == "type" {
+				continue
+			}
+			for i, m := range misses(a.Schema, 10) {
+				event := plain(i)
+				event["data"] = base[0]
+				event[a.Name] = m.Value
+				pointer := "/" + a.Name
+				if string(m.Value) == "null" { // as if it were not there
+					if !a.Required {
+						continue
+					}
+					pointer = ""
+				}
+				add(event, false, pointer, m.Problem.Keyword)
+			}
+			if a.Required {
+				event := plain(0)
+				event["data"] = base[0]
+				delete(event, a.Name)
+				add(event, false, "", "required")
+			}
+		}
+	}
+	return all
 }
 
-// TestRealPython generates packages of the corpus, the example and the hard
-// contract, has mypy look at them at its strictest, and gives them samples and near
-// misses: samples come back as they were, near misses are refused where they are
-// wrong.
+// testdata is the folder of what is beside the repository, "" for none.
+func pythonTestdata() string {
+	dir := os.Getenv("TREATY_TESTDATA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "testdata")
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return ""
+	}
+	return dir
+}
+
+// pythonSuite is the official test suite of JSON Schema, every schema in its plain
+// form, whose verdicts have to be those of package schema.
+func pythonSuite(t *testing.T, dir string) []pythonCase {
+	t.Helper()
+	documents := func(uri string) *syntax.Node {
+		rest, ok := strings.CutPrefix(uri, "http://localhost:1234/")
+		if !ok {
+			return nil
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "remotes", filepath.FromSlash(rest)))
+		if err != nil {
+			return nil
+		}
+		n, _ := syntax.Parse(diag.NewFile(rest, string(text)), syntax.JSON, syntax.Limits{})
+		return n
+	}
+	var all []pythonCase
+	groups, left := 0, map[string]int{}
+	for name, dialect := range map[string]schema.Dialect{"draft4": schema.Draft4, "draft6": schema.Draft6, "draft7": schema.Draft7, "draft2019-09": schema.Draft2019, "draft2020-12": schema.Draft2020} {
+		err := filepath.WalkDir(filepath.Join(dir, "tests", name), func(path string, _ os.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".json") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			var cases []struct {
+				Description string
+				Schema      json.RawMessage
+				Tests       []struct {
+					Description string
+					Data        json.RawMessage
+				}
+			}
+			if err := json.Unmarshal(text, &cases); err != nil {
+				return err
+			}
+			for _, g := range cases {
+				n, _ := syntax.Parse(diag.NewFile("schema", string(g.Schema)), syntax.JSON, syntax.Limits{})
+				s, err := schema.NewCompiler(nil, schema.Documents(documents), schema.FormatAssertion(strings.Contains(path, "format"))).Compile(n, dialect)
+				if err != nil {
+					left["schemas that cannot be compiled"]++
+					continue
+				}
+				plain, err := s.Portable()
+				if err != nil {
+					left[err.Error()]++
+					continue
+				}
+				// Draft 4 has another integer, drafts 4 and 6 another hostname: the plain
+				// form is what is generated, and what counts.
+				again, err := schema.Parse("plain", plain, schema.Draft2020)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p := &python{texts: map[string]int{}}
+				made := p.portableText(plain, n)
+				if p.err != nil {
+					left[p.err.Error()]++
+					continue
+				}
+				groups++
+				for _, test := range g.Tests {
+					c := pythonCase{ID: fmt.Sprintf("suite %s %d", name, len(all)), Schema: made, Value: test.Data, valid: again.ValidJSON(test.Data), about: filepath.Base(path) + ": " + g.Description + ": " + test.Description}
+					if !c.valid {
+						c.pointer = again.ValidateJSON(test.Data)[0].Instance
+					}
+					all = append(all, c)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d schemas of the official suite with %d cases; left out: %v", groups, len(all), left)
+	return all
+}
+
+// TestRealPython generates packages of the corpus, the example, the hard contract
+// and the specification's examples, has mypy look at them at its strictest, and
+// gives them samples and near misses: samples come back as they were, near misses
+// are refused where they are wrong.
 func TestRealPython(t *testing.T) {
 	tool := pythonTool(t)
 	dir := t.TempDir()
@@ -233,18 +464,38 @@ func TestRealPython(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	contracts := map[string]*contract.Contract{"corpus": corpus(t), "orders": ordersContract(t), "hard": hardContract(t), "hostile": hostilePython(t)}
-	check := []string{}
-	for name, c := range contracts {
+	var check []string
+	var cases []pythonCase
+	generate := func(name string, c *contract.Contract, n int) {
 		for path, text := range pythonOf(t, c, Everything) {
 			write(name+"/"+path, text)
 		}
 		check = append(check, name)
+		cases = append(cases, pythonCases(t, name, c, n)...)
 	}
-	for path, text := range pythonOf(t, contracts["hard"], Types) {
+	generate("corpus", corpus(t), 100)
+	generate("orders", ordersContract(t), 100)
+	generate("hard", hardContract(t), 100)
+	generate("hostile", hostilePython(t), 20)
+	for path, text := range pythonOf(t, hardContract(t), Types) {
 		write("hard_types/"+path, text)
 	}
 	check = append(check, "hard_types")
+	if data := pythonTestdata(); data == "" {
+		t.Log("the specification's examples and the official suite are not there; set TREATY_TESTDATA")
+	} else {
+		paths, _ := filepath.Glob(filepath.Join(data, "asyncapi-spec-examples", "*.y*ml"))
+		for _, path := range paths {
+			name := filepath.Base(path)
+			c := onDisk(t, filepath.Dir(path), name)
+			if _, err := pythonTarget.Generate(&Input{Model: ModelOf(c, Everything), Version: "v"}); err != nil {
+				t.Logf("left out: %v", err)
+				continue
+			}
+			generate("spec_"+snake(name), c, 20)
+		}
+		cases = append(cases, pythonSuite(t, filepath.Join(data, "json-schema-test-suite"))...)
+	}
 	for _, name := range []string{"judge.py", "use_orders.py"} {
 		text, err := os.ReadFile(filepath.Join("testdata", "python", name))
 		if err != nil {
@@ -269,51 +520,77 @@ func TestRealPython(t *testing.T) {
 	}
 	run(nil, append([]string{"-m", "mypy", "--strict", "--no-error-summary"}, check...)...)
 	run(nil, "use_orders.py")
-	run(nil, "-c", "import hostile, hard_types; e = hostile.AEvil.model_fields['type'].default; assert e == 'a\"\\nevil()\\n', e")
-
-	var all []vector
+	run(nil, "-c", "import hard_types")
 	var stdin bytes.Buffer
 	enc := json.NewEncoder(&stdin)
-	for _, v := range vectors(t, contracts["corpus"], 100, 100) {
-		all = append(all, v)
-		if err := enc.Encode(pythonVector{v, "corpus", structured(v.Event, v.ID, v.Value)}); err != nil {
+	enc.SetEscapeHTML(false)
+	for _, c := range cases {
+		if err := enc.Encode(c); err != nil {
 			t.Fatal(err)
 		}
 	}
-	answers := bytes.NewBuffer(run(stdin.Bytes(), "judge.py"))
-	judge(t, all, unwrapped(t, answers))
+	judgePython(t, cases, run(stdin.Bytes(), "judge.py"))
 }
 
-// unwrapped takes the data out of the events of answers.
-func unwrapped(t *testing.T, answers *bytes.Buffer) *bytes.Buffer {
+// judgePython holds what Python said to what it had to say.
+func judgePython(t *testing.T, cases []pythonCase, answers []byte) {
 	t.Helper()
-	var out bytes.Buffer
-	d := json.NewDecoder(answers)
+	type said struct {
+		ID       string          `json:"id"`
+		Error    string          `json:"error"` // anything but a ContractError
+		Pointers []string        `json:"pointers"`
+		Says     string          `json:"says"`
+		Same     bool            `json:"same"`
+		Value    json.RawMessage `json:"value"`
+	}
+	by := map[string]said{}
+	d := json.NewDecoder(bytes.NewReader(answers))
 	for d.More() {
-		var a struct {
-			ID     string          `json:"id"`
-			Result string          `json:"result"`
-			Reason string          `json:"reason"`
-			Value  string          `json:"value"`
-			Err    string          `json:"err"`
-			Data   json.RawMessage `json:"-"`
-		}
+		var a said
 		if err := d.Decode(&a); err != nil {
 			t.Fatal(err)
 		}
-		made := answer{ID: a.ID, Result: a.Result, Reason: a.Reason, Err: a.Err}
-		if a.Value != "" {
-			var event struct {
-				Data json.RawMessage `json:"data"`
-			}
-			if err := json.Unmarshal([]byte(a.Value), &event); err != nil {
-				t.Fatal(err)
-			}
-			made.Value = event.Data
+		by[a.ID] = a
+	}
+	good, bad, wrong := 0, 0, 0
+	for _, c := range cases {
+		a, ok := by[c.ID]
+		problem := ""
+		switch {
+		case !ok:
+			problem = "there is no answer"
+		case a.Error != "":
+			problem = a.Error
+		case c.valid && a.Pointers != nil:
+			problem = "it is valid, and was refused: " + a.Says
+		case c.valid && c.Package != "" && !sameValue(t, c.Event, a.Value):
+			problem = fmt.Sprintf("it was written again as %s", a.Value)
+		case c.valid && c.Package != "" && !a.Same:
+			problem = "what was read of what was written is something else"
+		case !c.valid && a.Pointers == nil:
+			problem = fmt.Sprintf("it is invalid at %q (%s), and was taken", c.pointer, c.about)
+		case !c.valid && !slices.Contains(a.Pointers, c.pointer):
+			problem = fmt.Sprintf("it is wrong at %q (%s), and this was said: %s", c.pointer, c.about, a.Says)
+		case c.valid:
+			good++
+		default:
+			bad++
 		}
-		if err := json.NewEncoder(&out).Encode(made); err != nil {
-			t.Fatal(err)
+		if problem != "" {
+			if wrong++; wrong <= 30 {
+				t.Errorf("%s: %s\n  %s%s %s\n  %s", c.ID, problem, c.Event, c.Value, c.about, c.Schema)
+			}
 		}
 	}
-	return &out
+	t.Logf("%d samples came back as they were, %d near misses were refused in their place, %d went wrong", good, bad, wrong)
+}
+
+// sameValue is whether two texts are one value of JSON, numbers exactly.
+func sameValue(t *testing.T, a, b []byte) bool {
+	t.Helper()
+	s, err := schema.Parse("", append(append([]byte(`{"const":`), a...), '}'), schema.Draft2020)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.ValidJSON(b)
 }

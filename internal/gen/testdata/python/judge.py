@@ -1,41 +1,55 @@
-"""Reads events from lines of JSON, and writes what the generated packages make of
-them: {"id", "package", "event", "value"} becomes {"id", "result", "reason", "err",
-"value"}."""
+"""Reads lines of JSON, and writes what the generated packages make of them.
+
+{"id", "package", "event"} is an event to be read and written again; {"id",
+"schema", "value"} is a value to be held to a schema. The answers have the pointers
+of what was refused, or the event as it was written again.
+"""
 
 from __future__ import annotations
 
 import importlib
-import json
 import sys
+import traceback
 from typing import Any
 
 
-def main() -> None:
-    packages: dict[str, Any] = {}
-    for line in sys.stdin.buffer:
-        vector = json.loads(line)
-        name = vector["package"]
-        if name not in packages:
-            packages[name] = (importlib.import_module(name), importlib.import_module(name + "._treaty"))
-        package, runtime = packages[name]
-        # The texts of the numbers matter, so what came is not written again.
-        event = runtime.load(line)["event"]
-        answer: dict[str, Any] = {"id": vector["id"]}
-        try:
-            read = package.parse_event(runtime.dump(event))
-            if read is None:
-                answer["result"] = "skipped"
-            else:
-                answer["result"] = "handled"
+def answer(line: bytes, runtime: Any, packages: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    vector = runtime.load(line)  # which leaves numbers as they are
+    made: dict[str, Any] = {"id": vector["id"]}
+    problems = None
+    try:
+        if "schema" in vector:
+            text = vector["schema"]
+            if text not in schemas:
+                schemas[text] = runtime.Schema(text)
+            problems = schemas[text].problems(vector["value"]) or None
+        else:
+            name = vector["package"]
+            if name not in packages:
+                package = importlib.import_module(name)
+                packages[name] = (package.parse_event, package.ContractError)
+            parse, error = packages[name]
+            try:
+                read = parse(runtime.dump(vector["event"]))
                 again = read.to_json()
-                answer["value"] = again
-                if package.parse_event(again) != read:
-                    answer["result"] = "changed"
-        except runtime.ContractError as error:
-            answer["result"] = "dead-lettered"
-            answer["reason"] = "invalid"
-            answer["err"] = "; ".join(f"{p.pointer} {p.keyword}: {p.message}" for p in error.problems)
-        print(json.dumps(answer))
+                made["value"] = runtime.load(again)
+                made["same"] = parse(again) == read
+            except error as refused:
+                problems = refused.problems
+    except Exception:
+        made["error"] = traceback.format_exc(limit=-2)
+    if problems is not None:
+        made["pointers"] = [problem.pointer for problem in problems]
+        made["says"] = "; ".join(f"{p.pointer} {p.keyword}: {p.message}" for p in problems)
+    return made
+
+
+def main() -> None:
+    runtime = importlib.import_module("corpus._treaty")
+    packages: dict[str, Any] = {}
+    schemas: dict[str, Any] = {}
+    for line in sys.stdin.buffer:
+        print(runtime.dump(answer(line, runtime, packages, schemas)))
 
 
 main()
