@@ -227,7 +227,10 @@ func (o *Outbox) Refused(ctx context.Context, limit int) ([]Refused, error) {
 func (o *Outbox) Relay(ctx context.Context, send func(context.Context, []Entry) error) error {
 	var w *writer
 	if o.dialect == SQLite {
-		w = useWriter(o.db)
+		var err error
+		if w, err = useWriter(ctx, o.db); err != nil {
+			return failed("relay the outbox", err)
+		}
 		defer w.release()
 	}
 	wait := time.Duration(0)

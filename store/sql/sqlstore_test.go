@@ -392,3 +392,43 @@ func TestMixed(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestOneConnection has a database in memory, which is another for every
+// connection.
+func TestOneConnection(t *testing.T) {
+	db := connect(t, "sqlite", ":memory:")
+	db.SetMaxOpenConns(1)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	s := server{dialect: sqlstore.SQLite}
+	st := open(t, s, db, "m")
+	o := outbox(t, s, db, "m")
+	var to sink
+	stop := relay(t, o, to.send)
+	var wg sync.WaitGroup
+	for n := range 20 {
+		id := store.Identity{Key: strconv.Itoa(n)}
+		wg.Go(func() {
+			if state, err := st.Claim(ctx, id); state != store.Claimed {
+				t.Error(state, err)
+			}
+			if err := st.Done(ctx, id); err != nil {
+				t.Error(err)
+			}
+			id.Group = "once"
+			state, err := st.Once(ctx, id, func(ctx context.Context) error {
+				tx, _ := sqlstore.Tx(ctx)
+				return o.Add(ctx, tx, entry("k", id.Key)) // handled, and told of, together
+			})
+			if state != store.Claimed || err != nil {
+				t.Error(state, err)
+			}
+		})
+	}
+	wg.Wait()
+	eventually(t, "not all is sent", func() bool { return len(first(to.events())) == 20 })
+	stop()
+	if err := st.Close(); err != nil {
+		t.Error(err)
+	}
+}

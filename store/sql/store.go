@@ -531,7 +531,11 @@ type sqlite struct {
 }
 
 func newSQLite(ctx context.Context, s *Store) (*sqlite, error) {
-	l := &sqlite{Store: s, w: useWriter(s.db)}
+	w, err := useWriter(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	l := &sqlite{Store: s, w: w}
 	const insert = `INSERT INTO treaty_handled (id, digest, owner, expires) VALUES (?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, owner = excluded.owner, expires = excluded.expires WHERE expires <= ?`
 	for _, q := range []struct {

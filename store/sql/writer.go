@@ -22,12 +22,17 @@ type writer struct {
 	users   int           // stores and relays; guarded by writers.mu
 	turn    chan struct{} // held by who has the turn
 	waiting atomic.Int64
+	points  savepoints
 
 	shared *shared // the open transaction, or nil; for who has the turn
 }
 
+// savepoints are statements that every handler needs.
+type savepoints struct{ set, release, back *sql.Stmt }
+
 // shared is a transaction of several callers.
 type shared struct {
+	points  savepoints
 	conn    *sql.Conn
 	tx      *sql.Tx
 	members int
@@ -50,7 +55,7 @@ var writers struct {
 }
 
 // useWriter is the writer of a database; every use is to be ended by release.
-func useWriter(db *sql.DB) *writer {
+func useWriter(ctx context.Context, db *sql.DB) (*writer, error) {
 	writers.mu.Lock()
 	defer writers.mu.Unlock()
 	w := writers.of[db]
@@ -59,10 +64,28 @@ func useWriter(db *sql.DB) *writer {
 			writers.of = map[*sql.DB]*writer{}
 		}
 		w = &writer{db: db, turn: make(chan struct{}, 1)}
+		for _, q := range []struct {
+			stmt  **sql.Stmt
+			query string
+		}{{&w.points.set, "SAVEPOINT treaty"}, {&w.points.release, "RELEASE treaty"}, {&w.points.back, "ROLLBACK TO treaty"}} {
+			var err error
+			if *q.stmt, err = db.PrepareContext(ctx, q.query); err != nil {
+				w.points.close()
+				return nil, err
+			}
+		}
 		writers.of[db] = w
 	}
 	w.users++
-	return w
+	return w, nil
+}
+
+func (p *savepoints) close() {
+	for _, stmt := range []*sql.Stmt{p.set, p.release, p.back} {
+		if stmt != nil {
+			_ = stmt.Close()
+		}
+	}
 }
 
 func (w *writer) release() {
@@ -70,6 +93,7 @@ func (w *writer) release() {
 	defer writers.mu.Unlock()
 	if w.users--; w.users == 0 {
 		delete(writers.of, w.db)
+		w.points.close()
 	}
 }
 
@@ -164,7 +188,7 @@ func (w *writer) begin() error {
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	w.shared = &shared{conn: conn, tx: tx, begun: time.Now(), done: make(chan struct{})}
+	w.shared = &shared{points: w.points, conn: conn, tx: tx, begun: time.Now(), done: make(chan struct{})}
 	return nil
 }
 
@@ -199,23 +223,22 @@ func (s *shared) exec(stmt *sql.Stmt, args ...any) (int64, error) {
 // savepoint calls fn, and takes back what it did where it fails or panics. A
 // transaction that cannot be taken back to the savepoint is lost to all.
 func (s *shared) savepoint(fn func() error) (err error) {
-	ctx := context.Background()
-	if _, err := s.tx.ExecContext(ctx, "SAVEPOINT treaty"); err != nil {
+	if _, err := s.exec(s.points.set); err != nil {
 		s.lost = err
 		return err
 	}
 	finished := false
 	defer func() {
 		if finished && err == nil {
-			if _, err = s.tx.ExecContext(ctx, "RELEASE treaty"); err != nil {
+			if _, err = s.exec(s.points.release); err != nil {
 				err = fmt.Errorf("the transaction has ended in the middle of the handler: %w", err)
 				s.lost = err
 			}
 			return
 		}
-		_, back := s.tx.ExecContext(ctx, "ROLLBACK TO treaty")
+		_, back := s.exec(s.points.back)
 		if back == nil {
-			_, back = s.tx.ExecContext(ctx, "RELEASE treaty")
+			_, back = s.exec(s.points.release)
 		}
 		if back != nil {
 			s.lost = fmt.Errorf("the transaction has ended in the middle of another handler: %w", back)
