@@ -205,17 +205,14 @@ func (a *app) play(ctx context.Context, d *live.Dev, flags *devFlags, documents 
 	for {
 		select {
 		case err := <-ended:
-			if err != nil {
-				return err
-			}
 			status := d.Status()
-			if err := s.end(&status); err != nil {
+			if err != nil && status.Published == 0 {
 				return err
 			}
-			if !status.Held() {
-				return findings{}
+			if err = errors.Join(err, s.end(&status)); err == nil && !status.Held() {
+				err = findings{}
 			}
-			return nil
+			return err
 		case <-tick.C:
 			if a.format != "text" || a.quiet {
 				continue
@@ -307,7 +304,10 @@ func (s *screen) draw(lines []string) error {
 		width = 80
 	}
 	for _, line := range lines {
-		b.WriteString(clip(line, width) + "\n")
+		if s.env.Terminal {
+			line = clip(line, width)
+		}
+		b.WriteString(line + "\n")
 	}
 	s.lines = len(lines)
 	_, err := fmt.Fprint(s.env.Stdout, b.String())
@@ -316,16 +316,16 @@ func (s *screen) draw(lines []string) error {
 
 // clip is as much of a line as a terminal shows in one; colours take no room.
 func clip(line string, width int) string {
-	shown, colour := 0, false
+	shown, colour, reset := 0, false, ""
 	for i, r := range line {
 		switch {
 		case r == '\x1b':
-			colour = true
+			colour, reset = true, "\x1b[0m"
 		case colour:
 			colour = r != 'm'
 		default:
 			if shown++; shown > width {
-				return line[:i] + "\x1b[0m"
+				return line[:i] + reset
 			}
 		}
 	}
@@ -441,7 +441,7 @@ func (s *screen) end(now *live.Status) error {
 	} else if late > 0 {
 		say("not yet there  %s when it was interrupted", count(late, "delivery"))
 	}
-	if !now.Held() {
+	if !now.Held() || late > 0 {
 		lines = append(lines, "")
 		for _, p := range now.Problems {
 			lines = append(lines, "  "+diag.Visible(p))

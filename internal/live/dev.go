@@ -17,6 +17,7 @@ import (
 	"github.com/treaty-events/treaty"
 	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/event"
 	"github.com/treaty-events/treaty/internal/topology"
 	"github.com/treaty-events/treaty/store"
 )
@@ -96,6 +97,7 @@ type group struct {
 	stead    bool // what it handles is sent in the place of somebody who is not here
 	names    []string
 	channels []broker.Channel
+	dead     []broker.Channel
 	params   map[string]string
 	consumer *treaty.Consumer
 	store    store.Store
@@ -254,7 +256,15 @@ func (d *Dev) consumers(doc *Document) error {
 		if err != nil {
 			return err
 		}
-		g.names, g.channels = append(g.names, ch.Name), append(g.channels, at)
+		dead := broker.Channel{Address: at.Address + ".dlq"}
+		for _, op := range ch.Operations {
+			if op.Action == contract.Receive && (!whole || stead) && op.Delivery != nil && op.Delivery.DeadLetter != nil && op.Delivery.DeadLetter.Channel != nil {
+				if dead, err = topology.Channel(op.Delivery.DeadLetter.Channel, g.params); err != nil {
+					return err
+				}
+			}
+		}
+		g.names, g.channels, g.dead = append(g.names, ch.Name), append(g.channels, at), append(g.dead, dead)
 		g.Ordered = g.Ordered || ch.Delivery != nil && ch.Delivery.Ordering != nil && ch.Delivery.Ordering.Scope != "none"
 		return nil
 	}
@@ -307,6 +317,42 @@ func (d *Dev) consumer(g *group) (err error) {
 		g.consumer.HandleAll(d.handler(g))
 	}
 	return err
+}
+
+// takeDead takes the dead letters on a broker that keeps them only for whoever
+// asks for them: nobody else may, and then consumers cannot write them.
+func (d *Dev) takeDead(ctx context.Context) (stop func(), err error) {
+	var all []broker.Subscription
+	stop = func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), leave)
+		defer cancel()
+		for _, s := range all {
+			_ = s.Stop(ending)
+		}
+	}
+	if d.broker.Features().Replay || d.broker.Binding() == event.AMQP { // there the dead letter is a queue, which keeps them
+		return stop, nil
+	}
+	taken := map[string]bool{}
+	for _, g := range d.groups {
+		for _, at := range g.dead {
+			if taken[at.Address] {
+				continue
+			}
+			taken[at.Address] = true
+			if admin, ok := d.broker.(broker.Admin); ok {
+				if err := admin.Declare(ctx, at); err != nil {
+					return stop, err
+				}
+			}
+			s, err := d.broker.Subscribe(ctx, at, broker.Options{Group: DevGroup + "-dead", Start: broker.Start{From: broker.Latest}}, func(m broker.Delivery) { _ = m.Ack() })
+			if err != nil {
+				return stop, err
+			}
+			all = append(all, s)
+		}
+	}
+	return stop, nil
 }
 
 // errFailure is what a handler returns whose failure is played.
@@ -444,6 +490,11 @@ const leave = 5 * time.Second
 // that it could not go on; what was not kept is in the Status.
 func (d *Dev) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.close()) }()
+	stopDead, err := d.takeDead(ctx)
+	defer stopDead()
+	if err != nil {
+		return err
+	}
 	d.mu.Lock()
 	d.began = time.Now()
 	d.moved = d.began
