@@ -1,9 +1,12 @@
 package gen
 
 import (
+	"bytes"
 	"embed"
+	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +14,7 @@ import (
 
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/internal/syntax"
+	"github.com/treaty-events/treaty/schema"
 )
 
 // javaTarget makes a package for Java 17: records with the annotations of Jackson,
@@ -23,7 +27,7 @@ import (
 // date-time, which has a type that keeps its text. All formats that this module
 // asserts are asserted there.
 var javaTarget = &Target{Name: "java", Title: "a package of Java 17, on jackson-databind", Override: javaOverride, Generate: func(in *Input) ([]File, error) {
-	j := &java{Input: in, taken: map[string]bool{}, names: map[string]string{}, events: map[*Event]string{}, open: map[string]bool{}, unions: map[string][]string{}}
+	j := &java{Input: in, taken: map[string]bool{}, names: map[string]string{}, events: map[*Event]string{}, open: map[string]bool{}, filled: map[string]bool{}, whole: map[string]bool{}, unions: map[string][]string{}}
 	return j.generate()
 }}
 
@@ -48,6 +52,8 @@ type java struct {
 	names  map[string]string   // of shapes, by their own
 	events map[*Event]string   //
 	open   map[string]bool     // enums that readers take unknown values of
+	filled map[string]bool     // objects whose readers fill in defaults
+	whole  map[string]bool     // objects of which no property may be lost
 	unions map[string][]string // interfaces that a type is a branch of
 	reach  []*Shape            // named shapes that are used, in order
 	// deprecated is whether anything of the contract is: then who uses it does so
@@ -176,7 +182,7 @@ func (j *java) generate() ([]File, error) {
 	}
 	used := map[string]bool{}
 	for _, e := range j.Events {
-		j.roots(e, func(s *Shape) { j.walk(s, used, e.Message().Compatibility.EnumsOpen) })
+		j.roots(e, func(s *Shape) { j.walk(s, used, e.Message().Compatibility) })
 	}
 	for _, s := range j.Shapes {
 		if !used[s.Name] {
@@ -195,6 +201,7 @@ func (j *java) generate() ([]File, error) {
 			for _, b := range s.Branches {
 				if b.Shape.Kind == Object || b.Shape.Kind == Enum {
 					name := j.names[b.Shape.Name]
+					j.whole[b.Shape.Name] = j.whole[b.Shape.Name] || s.Tag == ""
 					if !slices.Contains(j.unions[name], j.names[s.Name]) {
 						j.unions[name] = append(j.unions[name], j.names[s.Name])
 					}
@@ -300,15 +307,14 @@ func attributeOf(e *Event, f *Field) string {
 // isFixed is whether a shape is a text that is always the same.
 func isFixed(s *Shape) bool { return s.Kind == Enum && s.Base == String && len(s.Values) == 1 }
 
-func (j *java) walk(s *Shape, used map[string]bool, open bool) {
+// walk marks the named shapes that are used, and what a policy says of them.
+func (j *java) walk(s *Shape, used map[string]bool, policy contract.Compatibility) {
 	if s == nil {
 		return
 	}
 	if s.Name != "" {
-		key := s.Name
-		if open {
-			key += " open"
-		}
+		open, filled := policy.EnumsOpen, policy.DefaultsApplied && !s.Avro
+		key := fmt.Sprint(s.Name, " ", open, filled)
 		if used[key] {
 			return
 		}
@@ -316,15 +322,16 @@ func (j *java) walk(s *Shape, used map[string]bool, open bool) {
 		if open && s.Kind == Enum && len(s.Values) > 1 || s.Kind == Enum && len(s.Values) > maxJavaConstants {
 			j.open[s.Name] = true
 		}
+		j.filled[s.Name] = j.filled[s.Name] || filled
 	}
 	for _, f := range s.Fields {
-		j.walk(f.Shape, used, open)
+		j.walk(f.Shape, used, policy)
 	}
 	if s.Kind == Object || s.Kind == Array || s.Kind == Map {
-		j.walk(s.Item, used, open)
+		j.walk(s.Item, used, policy)
 	}
 	for _, b := range s.Branches {
-		j.walk(b.Shape, used, open)
+		j.walk(b.Shape, used, policy)
 	}
 }
 
@@ -870,16 +877,22 @@ func (j *java) object(s *Shape) error {
 		if err != nil {
 			return err
 		}
-		all = append(all, j.component(u, f.Shape, f.Name, member, f.Required, f.Doc))
+		c := j.component(u, f.Shape, f.Name, member, f.Required, f.Doc)
+		if text := defaultOf(f); text != nil && j.filled[s.Name] {
+			c.read = strings.Replace(c.read, "(json,", "(Json.filled(json, "+javaText(f.Name)+", "+javaText(string(text))+"),", 1)
+			c.doc = strings.TrimSuffix(firstOf(c.doc, "the property "+f.Name), ".") + "; " + string(text) + " is read where it is left out"
+		}
+		all = append(all, c)
 		keys = append(keys, javaText(f.Name))
 	}
-	if s.Item != nil {
+	rest := j.rest(s)
+	if rest != nil {
 		member, err := j.member(nil, "rest", used)
 		if err != nil {
 			return err
 		}
-		all = append(all, javaComponent{name: member, how: "rest", typ: u.use("java.util.Map") + "<String, " + j.boxed(u, s.Item) + ">", copy: "Map",
-			read: "Json.rest(json, NAMES, " + j.reader(s.Item) + ")"})
+		all = append(all, javaComponent{name: member, how: "rest", typ: u.use("java.util.Map") + "<String, " + j.boxed(u, rest) + ">", copy: "Map",
+			read: "Json.rest(json, NAMES, " + j.reader(rest) + ")"})
 	}
 	if len(all) > maxJavaComponents {
 		return j.fault(s.At, "%s has %d properties, and a record of Java can have %d; put some of them into an object of their own", s.Name, len(all), maxJavaComponents)
@@ -887,7 +900,7 @@ func (j *java) object(s *Shape) error {
 	u.doc("", firstOf(javaDoc(s.Doc), "An object of the contract."), javaParams(all), s.Deprecated)
 	j.annotations(u, s.Deprecated)
 	j.head(u, name, all, append(slices.Clone(j.unions[name]), "Json.Value"))
-	if s.Item != nil {
+	if rest != nil {
 		u.p("    private static final %s<String> NAMES = Schema.names(%s);", u.use("java.util.Set"), strings.Join(keys, ", "))
 	}
 	j.constructor(u, name, all)
@@ -924,6 +937,37 @@ func (j *java) object(s *Shape) error {
 	}
 	u.p("}")
 	j.finish(name, u)
+	return nil
+}
+
+// rest is the shape of the properties of other names, nil where they are not kept:
+// readers leave out what is not declared. But an alternative of a union may have
+// been taken for the properties of another, and a schema that says more of an
+// object than its properties may be about any.
+func (j *java) rest(s *Shape) *Shape {
+	if s.Item != nil || s.Avro {
+		return s.Item
+	}
+	if v := s.At.Get("additionalProperties"); v.Is(syntax.Bool) && !v.IsTrue() {
+		return nil
+	}
+	keep := j.whole[s.Name]
+	for _, keyword := range []string{"unevaluatedProperties", "dependentSchemas", "dependentRequired", "dependencies", "not", "if", "anyOf", "oneOf", "minProperties", "propertyNames"} {
+		keep = keep || s.At.Get(keyword) != nil
+	}
+	if keep {
+		return &Shape{Kind: Any}
+	}
+	return nil
+}
+
+// defaultOf is what a property is where it is left out, as JSON; nil for nothing.
+func defaultOf(f *Field) []byte {
+	for _, at := range []*syntax.Node{f.At, f.Shape.At} {
+		if v := at.Get("default"); v != nil {
+			return schema.AppendJSON(nil, v)
+		}
+	}
 	return nil
 }
 
@@ -1189,9 +1233,30 @@ func (j *java) union(s *Shape) error {
 		u.p("        }")
 	}
 	branches := ""
+	var declared, accepted [][]byte
 	if bySchema {
+		for _, b := range s.Branches {
+			text, err := j.BranchRules(s, b)
+			if err != nil {
+				return err
+			}
+			accepted = append(accepted, text)
+			if b.At != nil && !s.Avro {
+				if text, err = j.portable(b.At, s.Dialect, schema.Profile{Declared: true}, true); err != nil {
+					return err
+				}
+			}
+			declared = append(declared, text)
+		}
+		if slices.EqualFunc(declared, accepted, bytes.Equal) {
+			declared = nil
+		}
 		branches = j.take(name + "Branches")
-		u.p("        switch (Json.branch(json, %s.ALL)) {", branches)
+		if declared != nil {
+			u.p("        switch (Json.branch(json, %s.DECLARED, %s.ALL)) {", branches, branches)
+		} else {
+			u.p("        switch (Json.branch(json, %s.ALL)) {", branches)
+		}
 		for i := range s.Branches {
 			u.p("            case %d:", i)
 			u.p("                return %s;", reads[i])
@@ -1207,20 +1272,23 @@ func (j *java) union(s *Shape) error {
 		u.p("")
 		u.p("/** The schemas of the types, in their order. */")
 		u.p("final class %s {", branches)
-		u.p("    static final %s<Schema> ALL =", u.use("java.util.List"))
-		u.p("            List.of(")
-		for i, b := range s.Branches {
-			text, err := j.BranchRules(s, b)
-			if err != nil {
-				return err
+		list := func(label string, texts [][]byte) {
+			u.p("    static final %s<Schema> %s =", u.use("java.util.List"), label)
+			u.p("            List.of(")
+			for i, text := range texts {
+				end := ","
+				if i == len(texts)-1 {
+					end = ");"
+				}
+				u.p("                    Schema.parse(%s)%s", javaJSON(text, "                            "), end)
 			}
-			end := ","
-			if i == len(s.Branches)-1 {
-				end = ");"
-			}
-			u.p("                    Schema.parse(%s)%s", javaJSON(text, "                            "), end)
+			u.p("")
 		}
-		u.p("")
+		if declared != nil {
+			u.p("    /** With no properties but those that each declares: a value is meant for the first that it fits. */")
+			list("DECLARED", declared)
+		}
+		list("ALL", accepted)
 		u.p("    private %s() {}", branches)
 		u.p("}")
 	}
@@ -1386,6 +1454,21 @@ func (j *java) event(e *Event) error {
 	written, err := j.Rules(e, true)
 	if err != nil {
 		return err
+	}
+	for _, r := range []*Rules{read, written} {
+		texts := [][]byte{r.Data, r.Whole}
+		for _, a := range r.Attributes {
+			texts = append(texts, a.Schema)
+		}
+		for _, text := range texts {
+			if pattern, why := javaCannot(text); why != "" {
+				at := m.Node()
+				if m.Payload != nil {
+					at = m.Payload.Node()
+				}
+				return j.fault(at, "the pattern %q of %s %s; write it otherwise", pattern, e.Type, why)
+			}
+		}
 	}
 	reading, writing := javaRules(read), javaRules(written)
 	u.doc("", firstOf(javaDoc(e.Doc), "An event of the contract."), javaParams(all), e.Deprecated)
@@ -1691,4 +1774,84 @@ func (j *java) dispatch() {
 	u.p("    }")
 	u.p("}")
 	j.finish("Events", u)
+}
+
+// javaCannot finds a pattern that java.util.regex cannot match, and says why.
+func javaCannot(text []byte) (pattern, why string) {
+	if !bytes.Contains(text, []byte("(?<")) && !bytes.Contains(text, []byte(`p{`)) && !bytes.Contains(text, []byte(`P{`)) {
+		return "", ""
+	}
+	var walk func(v any)
+	try := func(p string) {
+		if w := javaRefuses(p); w != "" && why == "" {
+			pattern, why = p, w
+		}
+	}
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, name := range slices.Sorted(maps.Keys(v)) {
+				switch inner := v[name].(type) {
+				case string:
+					if name == "pattern" {
+						try(inner)
+					}
+				case map[string]any:
+					if name == "patternProperties" {
+						for _, p := range slices.Sorted(maps.Keys(inner)) {
+							try(p)
+						}
+					}
+					walk(inner)
+				default:
+					walk(inner)
+				}
+			}
+		case []any:
+			for _, item := range v {
+				walk(item)
+			}
+		}
+	}
+	var v any
+	if json.Unmarshal(text, &v) == nil {
+		walk(v)
+	}
+	return pattern, why
+}
+
+// javaRefuses is why Java cannot match an expression of ECMA-262: it looks behind
+// for texts of bounded length alone, and knows fewer properties of characters.
+func javaRefuses(p string) string {
+	behind := 0 // open groups, from the outermost that looks behind
+	inClass := false
+	for i := 0; i < len(p); i++ {
+		switch c := p[i]; {
+		case c == '\\':
+			if i++; i+1 < len(p) && (p[i] == 'p' || p[i] == 'P') && p[i+1] == '{' {
+				name, _, _ := strings.Cut(p[i+2:], "}")
+				if strings.HasPrefix(name, "Script_Extensions=") || strings.HasPrefix(name, "scx=") || strings.HasPrefix(name, "Emoji") {
+					return "asks for the property " + name + " of characters, which Java 17 does not know"
+				}
+			}
+		case inClass:
+			inClass = c != ']'
+		case c == '[':
+			inClass = true
+		case c == '(':
+			if behind > 0 || strings.HasPrefix(p[i:], "(?<=") || strings.HasPrefix(p[i:], "(?<!") {
+				behind++
+			}
+		case c == ')':
+			behind = max(0, behind-1)
+		case behind > 0 && (c == '*' || c == '+' || c == '{' && unbounded(p[i:])):
+			return "looks behind for a text of any length, which Java cannot do"
+		}
+	}
+	return ""
+}
+
+func unbounded(p string) bool {
+	low, _, ok := strings.Cut(p[1:], ",}")
+	return ok && low != "" && strings.Trim(low, "0123456789") == ""
 }

@@ -214,6 +214,11 @@ final class Json {
         return member == null ? Optional.empty() : Optional.of(at(member, name, read));
     }
 
+    /** An object as it is for one member: with its default where that is left out. */
+    static JsonNode filled(JsonNode json, String name, String fallback) {
+        return object(json).has(name) ? json : object().set(name, parse(fallback));
+    }
+
     /** An attribute of an event: null says the same as leaving it out. */
     static <T> Optional<T> attribute(JsonNode json, String name, Function<JsonNode, T> read) {
         return optional(json, name, orNull(read)).flatMap(Function.identity());
@@ -250,6 +255,12 @@ final class Json {
             }
         }
         return -1;
+    }
+
+    /** The first of the declared schemas that accepts a value, or else of the others. */
+    static int branch(JsonNode json, List<Schema> declared, List<Schema> schemas) {
+        int i = branch(json, declared);
+        return i >= 0 ? i : branch(json, schemas);
     }
 
     static String kind(JsonNode json) {

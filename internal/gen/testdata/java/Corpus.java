@@ -9,48 +9,72 @@ import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.OutputStreamWriter;
+import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 
-/** Reads events, one a line, and says of each what the generated code makes of it. */
+/** Reads events, one a line with the package that is to read it, and says what that makes of them. */
 public final class Corpus {
     private Corpus() {}
 
-    public static void main(String[] args) throws IOException {
+    public static void main(String[] args) throws Exception {
         ObjectMapper plain = new ObjectMapper();
         Set<String> met = new HashSet<>();
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         BufferedWriter out = new BufferedWriter(new OutputStreamWriter(System.out, StandardCharsets.UTF_8));
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             JsonNode vector = plain.readTree(line);
-            String text = vector.get("text").textValue();
             ObjectNode answer = plain.createObjectNode();
             answer.set("id", vector.get("id"));
             ArrayNode problems = answer.putArray("problems");
             try {
-                Event event = Events.parse(text);
-                // As text, so that numbers stay as they were written.
-                answer.put("again", Events.write(event));
-                answer.put("class", event.getClass().getSimpleName());
-                if (!event.equals(Events.parse(text)) || event.hashCode() != Events.parse(text).hashCode()) {
-                    answer.put("failed", "an event does not equal itself");
+                read(plain, vector.get("package").textValue(), vector.get("text").textValue(), answer, met);
+            } catch (InvocationTargetException e) {
+                Throwable why = e.getCause();
+                if (why.getClass().getSimpleName().equals("ContractException")) {
+                    for (Object p : (List<?>) why.getClass().getMethod("problems").invoke(why)) {
+                        ObjectNode problem = problems.addObject();
+                        for (String name : new String[] {"pointer", "keyword", "message"}) {
+                            problem.put(name, (String) p.getClass().getMethod(name).invoke(p));
+                        }
+                    }
+                } else {
+                    answer.put("failed", why + (why.getCause() == null ? "" : ": " + why.getCause()));
                 }
-                if (met.add(event.type())) {
-                    // Any mapper can read and write the types.
-                    Event other = plain.readValue(text, Event.class);
-                    plain.readValue(plain.writeValueAsString(other), event.getClass());
-                }
-            } catch (ContractException e) {
-                for (Problem p : e.problems()) {
-                    problems.addObject().put("pointer", p.pointer()).put("keyword", p.keyword()).put("message", p.message());
-                }
-            } catch (RuntimeException | IOException | StackOverflowError | ExceptionInInitializerError e) {
-                answer.put("failed", e.toString() + (e.getCause() == null ? "" : ": " + e.getCause()));
+            } catch (IOException e) {
+                answer.put("failed", e.toString());
             }
             out.write(answer.toString());
             out.newLine();
         }
         out.flush();
+    }
+
+    private static void read(ObjectMapper plain, String pkg, String text, ObjectNode answer, Set<String> met)
+            throws Exception {
+        Class<?> events = Class.forName(pkg + ".Events");
+        Class<?> type = Class.forName(pkg + ".Event");
+        Object event = events.getMethod("parse", String.class).invoke(null, text);
+        answer.put("class", event.getClass().getSimpleName());
+        // As text, so that numbers stay as they were written.
+        answer.put("again", type.getMethod("toJson").invoke(event).toString());
+        answer.put("refused", type.getMethod("problems").invoke(event).toString());
+        Object again = events.getMethod("parse", byte[].class).invoke(null, (Object) text.getBytes(StandardCharsets.UTF_8));
+        if (!event.equals(again) || event.hashCode() != again.hashCode()) {
+            answer.put("failed", "an event does not equal itself");
+        }
+        if (met.add(pkg + " " + answer.get("class"))) {
+            // Any mapper can read and write the types.
+            Object other = plain.readValue(text, type);
+            plain.readValue(plain.writeValueAsString(other), event.getClass());
+            if (!answer.get("class").textValue().equals("UnknownEvent")) {
+                Object builder = event.getClass().getMethod("toBuilder").invoke(event);
+                if (!event.equals(builder.getClass().getMethod("build").invoke(builder))) {
+                    answer.put("failed", "a builder does not make the same");
+                }
+            }
+        }
     }
 }
