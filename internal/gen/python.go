@@ -67,7 +67,7 @@ func (p *python) fail(at *syntax.Node, format string, args ...any) {
 
 func (p *python) files() ([]File, error) {
 	for name := range strings.FieldsSeq("Annotated Any ClassVar Discriminator Enum EventType Field Final Literal Decimal StrEnum Tag TypeAlias TypeAliasType TYPE_CHECKING Union ConfigDict " +
-		"AsInteger Boolean Choice CloudEvent ContractError Event Integer Model Number Problem Rules Attribute Schema UnknownEventType") {
+		"AsInteger Boolean Choice CloudEvent ContractError Event Integer Model Number Open Problem Rules Attribute Schema UnknownEventType") {
 		p.used[name] = true
 	}
 	p.names, p.events, p.imports = map[*Shape]string{}, map[*Event]string{}, map[string]bool{}
@@ -225,8 +225,13 @@ func (p *python) field(used map[string]bool, name string, at *syntax.Node) strin
 	return made
 }
 
-// quoted is a text as a literal of Python: Go's escapes are Python's, too.
-func pythonQuoted(s string) string { return strconv.Quote(s) }
+// pythonQuoted is a text as a literal of Python: Go's escapes are Python's, too.
+func pythonQuoted(s string) string {
+	if strings.Contains(s, `"`) && !strings.Contains(s, "'") {
+		return pythonText(s)
+	}
+	return strconv.Quote(s)
+}
 
 // --- policies
 
@@ -366,7 +371,7 @@ func (p *python) header() {
 		p.p("from . import _schemas")
 	}
 	var own []string
-	for _, name := range []string{"AsInteger", "Attribute", "Boolean", "Choice", "CloudEvent", "Integer", "Model", "Number", "Rules", "default", "new_id", "read_members", "type_of", "utc_now"} {
+	for _, name := range []string{"AsInteger", "Attribute", "Boolean", "Choice", "CloudEvent", "Integer", "Model", "Number", "Open", "Rules", "default", "new_id", "read_members", "type_of", "utc_now"} {
 		if p.imports[name] {
 			own = append(own, name)
 		}
@@ -500,9 +505,7 @@ func (p *python) enumType(s *Shape) string {
 			return p.literal(s)
 		}
 		if open {
-			p.use("Annotated")
-			p.use("Field")
-			return "Annotated[" + p.names[s] + ` | str, Field(union_mode="left_to_right")]`
+			return p.use("Open") + "[" + p.names[s] + "]"
 		}
 		return p.names[s]
 	case Integer:
@@ -641,7 +644,18 @@ func (p *python) object(name string, s *Shape) {
 	}{{"_optional", optional}, {"_nullable", nullable}} {
 		if len(set.names) > 0 {
 			p.use("ClassVar")
-			p.list("    "+set.name+": ClassVar[frozenset[str]] = frozenset({", set.names, "})")
+			before := "    " + set.name + ": ClassVar[frozenset[str]] = frozenset("
+			if line := before + "{" + strings.Join(set.names, ", ") + "})"; len(line) <= 88 {
+				p.p("%s", line)
+				continue
+			}
+			p.p("%s", before)
+			p.p("        {")
+			for _, name := range set.names {
+				p.p("            %s,", name)
+			}
+			p.p("        }")
+			p.p("    )")
 		}
 	}
 }
@@ -658,6 +672,17 @@ func (p *python) list(before string, all []string, after string) {
 		p.p("%s    %s,", indent, one)
 	}
 	p.p("%s%s", indent, after)
+}
+
+// assign writes a field with its default, in parentheses where that is long.
+func (p *python) assign(name, t, initial string) {
+	if line := "    " + name + ": " + t + " = " + initial; len(line) <= 88 {
+		p.p("%s", line)
+		return
+	}
+	p.p("    %s: %s = (", name, t)
+	p.p("        %s", initial)
+	p.p("    )")
 }
 
 func (p *python) property(name string, f *Field, policy shapePolicy) {
@@ -698,7 +723,7 @@ func (p *python) property(name string, f *Field, policy shapePolicy) {
 		p.use("Field")
 		p.list("    "+name+": "+t+" = Field(", args, ")")
 	case initial != "":
-		p.p("    %s: %s = %s", name, t, initial)
+		p.assign(name, t, initial)
 	default:
 		p.p("    %s: %s", name, t)
 	}
@@ -934,7 +959,7 @@ func (p *python) event(e *Event) {
 	p.p("\n\nclass %s(CloudEvent):", p.events[e])
 	p.doc("    ", e.Doc, "The event "+e.Type+".", e.Deprecated)
 	p.p("")
-	p.p("    type: Literal[%s] = %s", pythonQuoted(e.Type), pythonQuoted(e.Type))
+	p.assign("type", "Literal["+pythonQuoted(e.Type)+"]", pythonQuoted(e.Type))
 	used := map[string]bool{"type": true, "data": true, "data_base64": true, "specversion": true}
 	for i := range m.Envelope.Attributes {
 		a := &m.Envelope.Attributes[i]
@@ -1028,7 +1053,7 @@ func (p *python) attribute(e *Event, a *contract.Attribute, used map[string]bool
 		p.use("Field")
 		p.list("    "+name+": "+t+" = Field(", args, ")")
 	case initial != "":
-		p.p("    %s: %s = %s", name, t, initial)
+		p.assign(name, t, initial)
 	default:
 		p.p("    %s: %s", name, t)
 	}
@@ -1088,20 +1113,25 @@ func (p *python) rules(e *Event, writer bool) string {
 	}
 	if len(r.Attributes) > 0 {
 		p.use("Attribute")
-		var all strings.Builder
+		var all []string
 		for _, a := range r.Attributes {
 			if a.Name == "specversion" {
 				continue
 			}
 			required := map[bool]string{true: "True", false: "False"}[a.Required]
-			fmt.Fprintf(&all, "\n            Attribute(%s, %s, %s),", pythonQuoted(a.Name), required, p.schema(a.Schema, m.Headers.Node()))
+			all = append(all, fmt.Sprintf("Attribute(%s, %s, %s),", pythonQuoted(a.Name), required, p.schema(a.Schema, m.Headers.Node())))
 		}
-		args = append(args, "attributes=("+all.String()+"\n        ),")
+		switch {
+		case len(all) == 1 && len(all[0]) < 66:
+			args = append(args, "attributes=("+all[0]+")")
+		case len(all) > 0:
+			args = append(args, "attributes=(\n            "+strings.Join(all, "\n            ")+"\n        )")
+		}
 	}
 	if len(args) == 0 {
 		return "Rules()"
 	}
-	return "Rules(\n        " + strings.TrimSuffix(strings.Join(args, ",\n        "), ",") + ",\n    )"
+	return "Rules(\n        " + strings.Join(args, ",\n        ") + ",\n    )"
 }
 
 // schema is the name of a schema in the file of schemas.

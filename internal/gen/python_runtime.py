@@ -18,14 +18,33 @@ import enum
 import ipaddress
 import json
 import re
+import sys
+import threading
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, ClassVar, Literal, NoReturn, Self
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NoReturn,
+    Self,
+    TypeAlias,
+    TypeVar,
+    Union,
+)
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+)
 
 # The nesting that an event may have, and how many steps one value may take.
 MAX_DEPTH = 512
@@ -125,7 +144,9 @@ def load(text: str | bytes) -> Any:
     except UnicodeEncodeError:
         fail("a text has half of a surrogate pair, which is no character")
     except json.JSONDecodeError as error:
-        fail(f"the text is no JSON, from line {error.lineno}, column {error.colno} on: {error.msg}")
+        fail(
+            f"the text is no JSON, from line {error.lineno}, column {error.colno} on: {error.msg}"
+        )
     except RecursionError:
         fail("the value is nested too deeply")
     return value
@@ -191,7 +212,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, str):
         return value
     if isinstance(value, int):
-        return value if value.bit_length() < 3 * MAX_DIGITS else fail("an integer has too many digits")
+        return (
+            value
+            if value.bit_length() < 3 * MAX_DIGITS
+            else fail("an integer has too many digits")
+        )
     if isinstance(value, float):
         value = Decimal(repr(value))
     if isinstance(value, Decimal):
@@ -199,12 +224,38 @@ def plain(value: Any) -> Any:
             fail(f"{value} is no number of JSON")
         return value
     if isinstance(value, BaseModel):
-        return value.__plain__() if isinstance(value, Model) else plain(value.model_dump(by_alias=True))
+        return (
+            value.__plain__()
+            if isinstance(value, Model)
+            else plain(value.model_dump(by_alias=True))
+        )
     if isinstance(value, dict):
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     fail(f"{type(value).__name__} is no value of JSON")
+
+
+_T = TypeVar("_T")
+_DEEP = threading.Lock()
+
+
+def deeply(do: Callable[[], _T]) -> _T:
+    """Calls a function that goes as deep as a value is nested, which may be deeper
+    than Python goes of itself."""
+    try:
+        return do()
+    except RecursionError:
+        pass
+    with _DEEP:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(limit + 20 * MAX_DEPTH)
+        try:
+            return do()
+        except RecursionError:
+            fail("the value is nested too deeply")
+        finally:
+            sys.setrecursionlimit(limit)
 
 
 def default(text: str) -> Any:
@@ -246,12 +297,18 @@ Boolean = Annotated[bool, Strict()]
 Integer = Annotated[int, AsInteger]
 Number = Annotated[Decimal, BeforeValidator(as_number)]
 
+_E = TypeVar("_E")
+# An enum of which readers take values that it does not list.
+Open: TypeAlias = Annotated[Union[_E, str], Field(union_mode="left_to_right")]
+
 
 class Model(BaseModel):
     """An object of the contract. An optional property that is not there is not in
     model_fields_set; one that is null is there, and None."""
 
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, protected_namespaces=())
+    model_config = ConfigDict(
+        validate_by_name=True, validate_by_alias=True, protected_namespaces=()
+    )
 
     # Fields for which None is a value, and not absence.
     _nullable: ClassVar[frozenset[str]] = frozenset()
@@ -264,9 +321,15 @@ class Model(BaseModel):
         for name, field in cls.model_fields.items():
             value = self.__dict__.get(name)
             if name in cls._optional:
-                if name not in self.model_fields_set or value is None and name not in cls._nullable:
+                if (
+                    name not in self.model_fields_set
+                    or value is None
+                    and name not in cls._nullable
+                ):
                     continue
-            out[name if field.serialization_alias is None else field.serialization_alias] = plain(value)
+            out[
+                name if field.serialization_alias is None else field.serialization_alias
+            ] = plain(value)
         for name, value in (self.__pydantic_extra__ or {}).items():
             out[name] = plain(value)
         return out
@@ -275,7 +338,9 @@ class Model(BaseModel):
 def _refusals(error: ValidationError, prefix: str = "") -> ContractError:
     """What pydantic says where a value fits the schema and not the type."""
     found = []
-    for one in error.errors(include_url=False, include_context=False, include_input=False):
+    for one in error.errors(
+        include_url=False, include_context=False, include_input=False
+    ):
         tokens = [str(step) for step in one["loc"] if not _TAG.fullmatch(str(step))]
         found.append(Problem(prefix + _pointer(tokens), "type", str(one["msg"])))
     return ContractError(found)
@@ -285,14 +350,21 @@ _TAG = re.compile(r"#[0-9]+")
 
 
 def _pointer(tokens: Iterable[str]) -> str:
-    return "".join("/" + token.replace("~", "~0").replace("/", "~1") for token in tokens)
+    return "".join(
+        "/" + token.replace("~", "~0").replace("/", "~1") for token in tokens
+    )
 
 
 class Choice:
     """Finds the branch of a union: the one whose schema the value satisfies, and
     among several the one that the value's tag names."""
 
-    def __init__(self, schemas: Sequence[Schema], tag: str = "", tags: Sequence[Sequence[str]] = ()) -> None:
+    def __init__(
+        self,
+        schemas: Sequence[Schema],
+        tag: str = "",
+        tags: Sequence[Sequence[str]] = (),
+    ) -> None:
         self._schemas = schemas
         self._tag = tag
         self._tags = tags
@@ -334,7 +406,9 @@ class Schema:
             if isinstance(document, dict):
                 inner: dict[str, Any] = document.get("$defs", {})
                 for name, one in inner.items():
-                    definitions["#/$defs/" + name] = one if isinstance(one, bool) else _Rule()
+                    definitions["#/$defs/" + name] = (
+                        one if isinstance(one, bool) else _Rule()
+                    )
                 for name, one in inner.items():
                     rule = definitions["#/$defs/" + name]
                     if isinstance(rule, _Rule):
@@ -357,9 +431,13 @@ class Schema:
             run = _Run(explaining=True)
             run.check(self._rule(), value, None)
         except _Undecided:
-            return [Problem(prefix, "", "the value is not decided within a reasonable number of steps")]
-        except RecursionError:
-            return [Problem(prefix, "", "the value is nested too deeply")]
+            return [
+                Problem(
+                    prefix,
+                    "",
+                    "the value is not decided within a reasonable number of steps",
+                )
+            ]
         found: dict[Problem, None] = {}
         for fault in run.faults:
             found[Problem(prefix + fault.pointer, fault.keyword, fault.message)] = None
@@ -394,25 +472,24 @@ def _rule_of(schema: Any, definitions: dict[str, _Rule | bool]) -> _Rule | bool:
 class _Rule:
     """One schema, made ready."""
 
-    __slots__ = (
-        "additional", "all_of", "any_of", "const", "const_value", "contains", "dependent_required",
-        "dependent_schemas", "enum", "enum_values", "format", "format_name", "has_array", "has_number",
-        "has_object", "has_text", "if_rule", "items", "max_contains", "max_items", "max_length",
-        "max_properties", "min_contains", "min_items", "min_length", "min_properties", "multiple_of",
-        "names", "not_rule", "numbers", "one_of", "pattern", "patterns", "prefix", "properties", "ref",
-        "required", "then_rule", "else_rule", "types", "unevaluated_items", "unevaluated_properties",
-        "unique", "min_contains_said", "in_place",
-    )  # fmt: skip
-
-    def read(self, schema: dict[str, Any], definitions: dict[str, _Rule | bool]) -> _Rule:
+    def read(
+        self, schema: dict[str, Any], definitions: dict[str, _Rule | bool]
+    ) -> _Rule:
         def one(keyword: str) -> _Rule | bool | None:
             return _rule_of(schema[keyword], definitions) if keyword in schema else None
 
         def many(keyword: str) -> list[_Rule | bool] | None:
-            return [_rule_of(sub, definitions) for sub in schema[keyword]] if keyword in schema else None
+            return (
+                [_rule_of(sub, definitions) for sub in schema[keyword]]
+                if keyword in schema
+                else None
+            )
 
         def named(keyword: str) -> dict[str, _Rule | bool]:
-            return {name: _rule_of(sub, definitions) for name, sub in schema.get(keyword, {}).items()}
+            return {
+                name: _rule_of(sub, definitions)
+                for name, sub in schema.get(keyword, {}).items()
+            }
 
         self.ref = definitions[schema["$ref"]] if "$ref" in schema else None
         types = schema.get("type")
@@ -421,20 +498,31 @@ class _Rule:
         self.const_value = schema.get("const")
         self.const = _key(schema["const"]) if "const" in schema else None
         self.enum_values: list[Any] = schema.get("enum", [])
-        self.enum = frozenset(_key(v) for v in schema["enum"]) if "enum" in schema else None
+        self.enum = (
+            frozenset(_key(v) for v in schema["enum"]) if "enum" in schema else None
+        )
         self.numbers = [
             (keyword, schema[keyword])
-            for keyword in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+            for keyword in (
+                "minimum",
+                "maximum",
+                "exclusiveMinimum",
+                "exclusiveMaximum",
+            )
             if keyword in schema
         ]
         self.multiple_of = schema.get("multipleOf")
         self.has_number = bool(self.numbers) or self.multiple_of is not None
         self.min_length = schema.get("minLength", 0)
         self.max_length = schema.get("maxLength")
-        self.pattern = re.compile(schema["pattern"], re.ASCII) if "pattern" in schema else None
+        self.pattern = (
+            re.compile(schema["pattern"], re.ASCII) if "pattern" in schema else None
+        )
         self.format_name = schema.get("format", "")
         self.format = _FORMATS.get(self.format_name)
-        self.has_text = any(k in schema for k in ("minLength", "maxLength", "pattern", "format"))
+        self.has_text = any(
+            k in schema for k in ("minLength", "maxLength", "pattern", "format")
+        )
         self.prefix = many("prefixItems") or []
         self.items = one("items")
         self.contains = one("contains")
@@ -445,23 +533,45 @@ class _Rule:
         self.max_items = schema.get("maxItems")
         self.unique = schema.get("uniqueItems", False)
         self.has_array = any(
-            k in schema for k in ("prefixItems", "items", "contains", "minItems", "maxItems", "uniqueItems")
+            k in schema
+            for k in (
+                "prefixItems",
+                "items",
+                "contains",
+                "minItems",
+                "maxItems",
+                "uniqueItems",
+            )
         )
         self.properties = named("properties")
         self.patterns = [
-            (re.compile(text, re.ASCII), _rule_of(sub, definitions)) for text, sub in schema.get("patterns", [])
+            (re.compile(text, re.ASCII), _rule_of(sub, definitions))
+            for text, sub in schema.get("patterns", [])
         ]
         self.additional = one("additionalProperties")
         self.names = one("propertyNames")
         self.required: list[str] = schema.get("required", [])
         self.min_properties = schema.get("minProperties", 0)
         self.max_properties = schema.get("maxProperties")
-        self.dependent_required: dict[str, list[str]] = schema.get("dependentRequired", {})
+        self.dependent_required: dict[str, list[str]] = schema.get(
+            "dependentRequired", {}
+        )
         self.dependent_schemas = named("dependentSchemas")
         self.has_object = any(
             k in schema
-            for k in ("properties", "patterns", "additionalProperties", "propertyNames", "required")
-            + ("minProperties", "maxProperties", "dependentRequired", "dependentSchemas")
+            for k in (
+                "properties",
+                "patterns",
+                "additionalProperties",
+                "propertyNames",
+                "required",
+            )
+            + (
+                "minProperties",
+                "maxProperties",
+                "dependentRequired",
+                "dependentSchemas",
+            )
         )
         self.all_of = many("allOf") or []
         self.any_of = many("anyOf")
@@ -470,7 +580,9 @@ class _Rule:
         self.if_rule = one("if")
         self.then_rule = one("then")
         self.else_rule = one("else")
-        self.in_place = any(k in schema for k in ("allOf", "anyOf", "oneOf", "not", "if"))
+        self.in_place = any(
+            k in schema for k in ("allOf", "anyOf", "oneOf", "not", "if")
+        )
         self.unevaluated_items = one("unevaluatedItems")
         self.unevaluated_properties = one("unevaluatedProperties")
         return self
@@ -488,19 +600,29 @@ class _Run:
         self.memo: dict[tuple[int, int], bool] = {}
 
     def fault(
-        self, keyword: str, value: Any, message: Callable[[], str],
-        types: frozenset[str] | None = None, values: list[Any] | None = None,
-    ) -> bool:  # fmt: skip
+        self,
+        keyword: str,
+        value: Any,
+        message: Callable[[], str],
+        types: frozenset[str] | None = None,
+        values: list[Any] | None = None,
+    ) -> bool:
         if self.explaining and len(self.faults) < MAX_PROBLEMS:
-            self.faults.append(_Fault(_pointer(self.path), keyword, message(), value, types, values))
+            self.faults.append(
+                _Fault(_pointer(self.path), keyword, message(), value, types, values)
+            )
         return False
 
-    def child(self, rule: _Rule | bool, token: str, value: Any, keyword: str = "") -> bool:
+    def child(
+        self, rule: _Rule | bool, token: str, value: Any, keyword: str = ""
+    ) -> bool:
         if rule is True:
             return True
         self.path.append(token)
         if rule is False:
-            ok = self.fault(keyword, value, lambda: f"{_describe(value)} is not allowed here")
+            ok = self.fault(
+                keyword, value, lambda: f"{_describe(value)} is not allowed here"
+            )
         else:
             ok = self.check(rule, value, None)
         self.path.pop()
@@ -512,7 +634,9 @@ class _Run:
         if rule is True:
             return True
         if rule is False:
-            return self.fault("", value, lambda: f"{_describe(value)} is not allowed here")
+            return self.fault(
+                "", value, lambda: f"{_describe(value)} is not allowed here"
+            )
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise _Undecided
@@ -521,7 +645,9 @@ class _Run:
         if remember and at in self.memo:
             return self.memo[at]
         if at in self.active:
-            return self.fault("$ref", value, lambda: "the schema refers to itself for the same value")
+            return self.fault(
+                "$ref", value, lambda: "the schema refers to itself for the same value"
+            )
         self.active.add(at)
         ok = self.apply(rule, value, seen)
         self.active.discard(at)
@@ -535,18 +661,27 @@ class _Run:
             kind = _type(value)
             if kind not in types and not (kind == "integer" and "number" in types):
                 return self.fault(
-                    "type", value, lambda: f"{_describe(value)} has to be {_either(sorted(types))}", types=types
+                    "type",
+                    value,
+                    lambda: f"{_describe(value)} has to be {_either(sorted(types))}",
+                    types=types,
                 )
         if rule.const is not None and _key(value) != rule.const:
             return self.fault(
-                "const", value, lambda: f"{_describe(value)} has to be {_clip(dump(rule.const_value))}",
+                "const",
+                value,
+                lambda: f"{_describe(value)} has to be {_clip(dump(rule.const_value))}",
                 values=[rule.const_value],
-            )  # fmt: skip
+            )
         if rule.enum is not None and _key(value) not in rule.enum:
             return self.fault(
-                "enum", value, lambda: f"{_describe(value)} has to be {_either([_clip(dump(v)) for v in rule.enum_values])}",
+                "enum",
+                value,
+                lambda: (
+                    f"{_describe(value)} has to be {_either([_clip(dump(v)) for v in rule.enum_values])}"
+                ),
                 values=rule.enum_values,
-            )  # fmt: skip
+            )
         is_list, is_object = isinstance(value, list), isinstance(value, dict)
         open_items = rule.unevaluated_items is not None and is_list
         open_properties = rule.unevaluated_properties is not None and is_object
@@ -563,7 +698,11 @@ class _Run:
             elif isinstance(value, str):
                 if rule.has_text:
                     ok = self.text(rule, value) and ok
-            elif rule.has_number and isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+            elif (
+                rule.has_number
+                and isinstance(value, (int, Decimal))
+                and not isinstance(value, bool)
+            ):
                 ok = self.number(rule, value) and ok
         if rule.in_place and (ok or self.explaining):
             ok = self.in_place(rule, value, seen) and ok
@@ -585,31 +724,69 @@ class _Run:
                 good, word = value < bound, "less than"
             if not good:
                 said = f"has to be {word} {bound}"
-                ok = self.fault(keyword, value, lambda said=said: f"{_describe(value)} {said}")  # type: ignore[misc]
+                ok = self.fault(keyword, value, _said(f"{_describe(value)} {said}"))
         if rule.multiple_of is not None and not _multiple(value, rule.multiple_of):
-            ok = self.fault("multipleOf", value, lambda: f"{_describe(value)} has to be a multiple of {rule.multiple_of}")
+            ok = self.fault(
+                "multipleOf",
+                value,
+                lambda: (
+                    f"{_describe(value)} has to be a multiple of {rule.multiple_of}"
+                ),
+            )
         return ok
 
     def text(self, rule: _Rule, value: str) -> bool:
         ok = True
         if len(value) < rule.min_length:
-            ok = self.fault("minLength", value, lambda: f"{_describe(value)} needs at least {rule.min_length} characters")
+            ok = self.fault(
+                "minLength",
+                value,
+                lambda: (
+                    f"{_describe(value)} needs at least {rule.min_length} characters"
+                ),
+            )
         if rule.max_length is not None and len(value) > rule.max_length:
-            ok = self.fault("maxLength", value, lambda: f"{_describe(value)} may have at most {rule.max_length} characters")
+            ok = self.fault(
+                "maxLength",
+                value,
+                lambda: (
+                    f"{_describe(value)} may have at most {rule.max_length} characters"
+                ),
+            )
         if rule.pattern is not None and not rule.pattern.search(value):
-            ok = self.fault("pattern", value, lambda: f"{_describe(value)} does not match the pattern of the contract")
+            ok = self.fault(
+                "pattern",
+                value,
+                lambda: (
+                    f"{_describe(value)} does not match the pattern of the contract"
+                ),
+            )
         if rule.format is not None and not rule.format(value):
-            ok = self.fault("format", value, lambda: f"{_describe(value)} is no {rule.format_name}")
+            ok = self.fault(
+                "format", value, lambda: f"{_describe(value)} is no {rule.format_name}"
+            )
         return ok
 
     def array(self, rule: _Rule, value: list[Any], seen: set[Any] | None) -> bool:
         ok = True
         if len(value) < rule.min_items:
-            ok = self.fault("minItems", value, lambda: f"the list needs at least {rule.min_items} items")
+            ok = self.fault(
+                "minItems",
+                value,
+                lambda: f"the list needs at least {rule.min_items} items",
+            )
         if rule.max_items is not None and len(value) > rule.max_items:
-            ok = self.fault("maxItems", value, lambda: f"the list may have at most {rule.max_items} items")
+            ok = self.fault(
+                "maxItems",
+                value,
+                lambda: f"the list may have at most {rule.max_items} items",
+            )
         if rule.unique and len({_key(item) for item in value}) < len(value):
-            ok = self.fault("uniqueItems", value, lambda: "two items of the list are the same; remove one")
+            ok = self.fault(
+                "uniqueItems",
+                value,
+                lambda: "two items of the list are the same; remove one",
+            )
         for i, item in enumerate(value):
             if not ok and not self.explaining:
                 return False
@@ -619,7 +796,7 @@ class _Run:
                 continue
             elif rule.items is False:
                 said = f"item {i} is one too many"
-                ok = self.fault("items", item, lambda said=said: said)  # type: ignore[misc]
+                ok = self.fault("items", item, _said(said))
                 continue
             else:
                 ok = self.child(rule.items, str(i), item) and ok
@@ -645,24 +822,40 @@ class _Run:
         if found < rule.min_contains:
             keyword = "minContains" if rule.min_contains_said else "contains"
             return self.fault(
-                keyword, value, lambda: f"{found} items of the list fit what it has to contain, but at least {rule.min_contains} must"
-            )  # fmt: skip
+                keyword,
+                value,
+                lambda: (
+                    f"{found} items of the list fit what it has to contain, but at least {rule.min_contains} must"
+                ),
+            )
         if rule.max_contains is not None and found > rule.max_contains:
             return self.fault(
-                "maxContains", value, lambda: f"{found} items of the list fit what it may contain, but at most {rule.max_contains} may"
-            )  # fmt: skip
+                "maxContains",
+                value,
+                lambda: (
+                    f"{found} items of the list fit what it may contain, but at most {rule.max_contains} may"
+                ),
+            )
         return True
 
     def object(self, rule: _Rule, value: dict[str, Any], seen: set[Any] | None) -> bool:
         ok = True
         if len(value) < rule.min_properties:
-            ok = self.fault("minProperties", value, lambda: f"the object needs at least {rule.min_properties} properties")
+            ok = self.fault(
+                "minProperties",
+                value,
+                lambda: f"the object needs at least {rule.min_properties} properties",
+            )
         if rule.max_properties is not None and len(value) > rule.max_properties:
-            ok = self.fault("maxProperties", value, lambda: f"the object may have at most {rule.max_properties} properties")
+            ok = self.fault(
+                "maxProperties",
+                value,
+                lambda: f"the object may have at most {rule.max_properties} properties",
+            )
         for name in rule.required:
             if name not in value:
                 said = f"{_quote(name)} is required"
-                ok = self.fault("required", value, lambda said=said: said)  # type: ignore[misc]
+                ok = self.fault("required", value, _said(said))
         if not ok and not self.explaining:
             return False
         for of, names in rule.dependent_required.items():
@@ -670,7 +863,7 @@ class _Run:
                 for name in names:
                     if name not in value:
                         said = f"{_quote(name)} is required beside {_quote(of)}"
-                        ok = self.fault("dependentRequired", value, lambda said=said: said)  # type: ignore[misc]
+                        ok = self.fault("dependentRequired", value, _said(said))
         for of, sub in rule.dependent_schemas.items():
             if of in value:
                 ok = self.same(sub, value, seen) and ok
@@ -690,7 +883,12 @@ class _Run:
             if not known and rule.additional is not None:
                 known = True
                 if rule.additional is False:
-                    ok = self.fault_at(name, "additionalProperties", item, f"property {_quote(name)} is not allowed")
+                    ok = self.fault_at(
+                        name,
+                        "additionalProperties",
+                        item,
+                        f"property {_quote(name)} is not allowed",
+                    )
                 else:
                     ok = self.child(rule.additional, name, item) and ok
             if known and seen is not None:
@@ -710,7 +908,9 @@ class _Run:
         seen |= own
         return True
 
-    def quietly(self, rule: _Rule | bool, value: Any, seen: set[Any] | None = None) -> bool:
+    def quietly(
+        self, rule: _Rule | bool, value: Any, seen: set[Any] | None = None
+    ) -> bool:
         explaining, self.explaining = self.explaining, False
         ok = self.same(rule, value, seen)
         self.explaining = explaining
@@ -741,13 +941,27 @@ class _Run:
             if matches == 0:
                 ok = self.branches("oneOf", rule.one_of, value)
             elif matches > 1:
-                ok = self.fault("oneOf", value, lambda: f"{_describe(value)} fits two alternatives, but has to fit exactly one")
+                ok = self.fault(
+                    "oneOf",
+                    value,
+                    lambda: (
+                        f"{_describe(value)} fits two alternatives, but has to fit exactly one"
+                    ),
+                )
         if not ok and not self.explaining:
             return False
-        if rule.not_rule is not None and self.quietly(rule.not_rule, value, None if seen is None else set()):
-            ok = self.fault("not", value, lambda: f"{_describe(value)} is what it must not be")
+        if rule.not_rule is not None and self.quietly(
+            rule.not_rule, value, None if seen is None else set()
+        ):
+            ok = self.fault(
+                "not", value, lambda: f"{_describe(value)} is what it must not be"
+            )
         if rule.if_rule is not None:
-            then = rule.then_rule if self.quietly(rule.if_rule, value, seen) else rule.else_rule
+            then = (
+                rule.then_rule
+                if self.quietly(rule.if_rule, value, seen)
+                else rule.else_rule
+            )
             if then is not None:
                 ok = self.same(then, value, seen) and ok
         return ok
@@ -755,16 +969,29 @@ class _Run:
     def unevaluated(self, rule: _Rule, value: Any, seen: set[Any]) -> bool:
         ok = True
         if isinstance(value, dict):
-            rest, keyword, items = rule.unevaluated_properties, "unevaluatedProperties", list(value.items())
+            rest, keyword, items = (
+                rule.unevaluated_properties,
+                "unevaluatedProperties",
+                list(value.items()),
+            )
         else:
-            rest, keyword, items = rule.unevaluated_items, "unevaluatedItems", list(enumerate(value))
+            rest, keyword, items = (
+                rule.unevaluated_items,
+                "unevaluatedItems",
+                list(enumerate(value)),
+            )
         if rest is None:
             return True
         for name, item in items:
             if name in seen:
                 continue
             if rest is False:
-                ok = self.fault_at(str(name), keyword, item, f"{_quote(str(name))} is covered by no part of the schema")
+                ok = self.fault_at(
+                    str(name),
+                    keyword,
+                    item,
+                    f"{_quote(str(name))} is covered by no part of the schema",
+                )
             else:
                 ok = self.child(rest, str(name), item) and ok
             seen.add(name)
@@ -776,7 +1003,11 @@ class _Run:
         if not self.explaining:
             return False
         if self.steps > EXPLAIN_STEPS:
-            return self.fault(keyword, value, lambda: f"{_describe(value)} fits none of the alternatives")
+            return self.fault(
+                keyword,
+                value,
+                lambda: f"{_describe(value)} fits none of the alternatives",
+            )
         here, before = _pointer(self.path), len(self.faults)
         all_faults: list[list[_Fault]] = []
         for branch in branches:
@@ -785,7 +1016,9 @@ class _Run:
             all_faults.append(self.faults)
             self.faults = kept
         del self.faults[before:]
-        left = [i for i, faults in enumerate(all_faults) if not _wrong_kind(faults, here)]
+        left = [
+            i for i, faults in enumerate(all_faults) if not _wrong_kind(faults, here)
+        ]
         if len(branches) == 1 or len(left) == 1:
             self.faults.extend(all_faults[0 if len(branches) == 1 else left[0]])
             return False
@@ -804,9 +1037,20 @@ class _Run:
             )
             if shared:
                 what = _describe(first.value)
-                self.faults.append(_Fault(first.pointer, keyword, f"{what} fits none of the alternatives", first.value))
+                self.faults.append(
+                    _Fault(
+                        first.pointer,
+                        keyword,
+                        f"{what} fits none of the alternatives",
+                        first.value,
+                    )
+                )
                 return False
-        return self.fault(keyword, value, lambda: f"{_describe(value)} fits none of the {len(branches)} alternatives")
+        return self.fault(
+            keyword,
+            value,
+            lambda: f"{_describe(value)} fits none of the {len(branches)} alternatives",
+        )
 
 
 def _wrong_kind(faults: list[_Fault], here: str) -> bool:
@@ -816,10 +1060,16 @@ def _wrong_kind(faults: list[_Fault], here: str) -> bool:
         if fault.keyword in ("type", "") and not rest:
             return True
         if rest.count("/") <= 1 and (
-            fault.keyword == "const" or fault.keyword == "enum" and isinstance(fault.value, str)
+            fault.keyword == "const"
+            or fault.keyword == "enum"
+            and isinstance(fault.value, str)
         ):
             return True
     return False
+
+
+def _said(text: str) -> Callable[[], str]:
+    return lambda: text
 
 
 def _type(value: Any) -> str:
@@ -860,7 +1110,12 @@ def _key(value: Any) -> Any:
         sign, digits, exponent = value.as_tuple()
         text = "".join(map(str, digits)).lstrip("0")
         short = text.rstrip("0")
-        return ("number", sign if short else 0, short, int(exponent) + len(text) - len(short) if short else 0)
+        return (
+            "number",
+            sign if short else 0,
+            short,
+            int(exponent) + len(text) - len(short) if short else 0,
+        )
     text = str(abs(value))
     short = text.rstrip("0")
     return ("number", int(value < 0), short, len(text) - len(short) if short else 0)
@@ -910,14 +1165,19 @@ def _describe(value: Any) -> str:
 
 
 def _either(words: list[str]) -> str:
-    return " or ".join([", ".join(words[:-1])] + words[-1:]) if len(words) > 1 else "".join(words) or "nothing"
+    return (
+        " or ".join([", ".join(words[:-1])] + words[-1:])
+        if len(words) > 1
+        else "".join(words) or "nothing"
+    )
 
 
 # --- formats ----------------------------------------------------------------
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", re.ASCII)
 _TIME = re.compile(
-    r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))", re.ASCII
+    r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))",
+    re.ASCII,
 )
 _DURATION = re.compile(
     r"P(?:[0-9]+W|(?=[0-9T])(?:[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D)?"
@@ -962,7 +1222,12 @@ def _is_time(text: str) -> bool:
 
 
 def _is_date_time(text: str) -> bool:
-    return len(text) > 11 and text[10] in "Tt" and _is_date(text[:10]) and _is_time(text[11:])
+    return (
+        len(text) > 11
+        and text[10] in "Tt"
+        and _is_date(text[:10])
+        and _is_time(text[11:])
+    )
 
 
 def _is_duration(text: str) -> bool:
@@ -982,7 +1247,11 @@ def _is_ipv4(text: str) -> bool:
 
 def _is_ipv6(text: str) -> bool:
     try:
-        return text.isascii() and "%" not in text and ipaddress.IPv6Address(text) is not None
+        return (
+            text.isascii()
+            and "%" not in text
+            and ipaddress.IPv6Address(text) is not None
+        )
     except ValueError:
         return False
 
@@ -995,7 +1264,11 @@ def _is_hostname(text: str) -> bool:
             return False
         if label[:4].lower() == "xn--":
             decoded = _decode_punycode(label[4:])
-            if decoded is None or not _is_u_label(decoded) or not _is_bidi_label(decoded, _is_bidi(decoded)):
+            if (
+                decoded is None
+                or not _is_u_label(decoded)
+                or not _is_bidi_label(decoded, _is_bidi(decoded))
+            ):
                 return False
         elif label[2:4] == "--":
             return False
@@ -1051,17 +1324,17 @@ def _category(c: str, *kinds: str) -> bool:
     return unicodedata.category(c).startswith(kinds)
 
 
-_VIRAMAS = frozenset(map(chr, (
-    0x094D, 0x09CD, 0x0A4D, 0x0ACD, 0x0B4D, 0x0BCD, 0x0C4D, 0x0CCD, 0x0D4D, 0x0DCA, 0x0E3A, 0x0F84,
-    0x1039, 0x103A, 0x17D2, 0xA8C4, 0xA9C0,
-)))  # fmt: skip
+_VIRAMAS = frozenset(
+    "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca"
+    "\u0e3a\u0f84\u1039\u103a\u17d2\ua8c4\ua9c0"
+)
 _NEVER_LABEL = frozenset("\u0640\u07fa\u302e\u302f\u3031\u3032\u3033\u3034\u3035\u303b")
 _ALWAYS_LABEL = frozenset("\u00df\u03c2\u06fd\u06fe\u0f0b\u3007")
-_NOT_FORWARD = frozenset(map(chr, (
-    0x0622, 0x0623, 0x0624, 0x0625, 0x0627, 0x0629, 0x062F, 0x0630, 0x0631, 0x0632, 0x0648, 0x0671, 0x0672,
-    0x0673, 0x0675, 0x0676, 0x0677, 0x0688, 0x0689, 0x0691, 0x0698, 0x06C0, 0x06CB, 0x06CD, 0x06CF, 0x06D2,
-    0x06D3, 0x06D5,
-)))  # fmt: skip
+_NOT_FORWARD = frozenset(
+    "\u0622\u0623\u0624\u0625\u0627\u0629\u062f\u0630\u0631\u0632"
+    "\u0648\u0671\u0672\u0673\u0675\u0676\u0677\u0688\u0689\u0691"
+    "\u0698\u06c0\u06cb\u06cd\u06cf\u06d2\u06d3\u06d5"
+)
 
 
 def _joins(c: str, forward: bool) -> bool:
@@ -1072,13 +1345,25 @@ def _joins(c: str, forward: bool) -> bool:
 
 def _is_u_label(text: str) -> bool:
     """RFC 5892: letters, digits and marks, some only beside others."""
-    if not text or text[0] == "-" or text[-1] == "-" or _category(text[0], "M") or text[2:4] == "--":
+    if (
+        not text
+        or text[0] == "-"
+        or text[-1] == "-"
+        or _category(text[0], "M")
+        or text[2:4] == "--"
+    ):
         return False
     arabic = any("\u0660" <= c <= "\u0669" for c in text)
     extended = any("\u06f0" <= c <= "\u06f9" for c in text)
     if arabic and extended:
         return False
-    japanese = ("HIRAGANA ", "KATAKANA ", "CJK UNIFIED IDEOGRAPH", "CJK COMPATIBILITY IDEOGRAPH", "IDEOGRAPHIC ")
+    japanese = (
+        "HIRAGANA ",
+        "KATAKANA ",
+        "CJK UNIFIED IDEOGRAPH",
+        "CJK COMPATIBILITY IDEOGRAPH",
+        "IDEOGRAPHIC ",
+    )
     for i, c in enumerate(text):
         before = text[i - 1] if i else ""
         after = text[i + 1] if i + 1 < len(text) else ""
@@ -1098,7 +1383,9 @@ def _is_u_label(text: str) -> bool:
             if before not in _VIRAMAS:
                 return False
         elif c == "\u200c":
-            joined = bool(before and after) and _joins(before, True) and _joins(after, False)
+            joined = (
+                bool(before and after) and _joins(before, True) and _joins(after, False)
+            )
             if before not in _VIRAMAS and not joined:
                 return False
         elif c in _NEVER_LABEL:
@@ -1113,7 +1400,9 @@ def _is_u_label(text: str) -> bool:
 def _right_to_left(c: str) -> bool:
     if c < "\u0590":
         return False
-    written = _script(c, "HEBREW ", "ARABIC ", "SYRIAC ", "THAANA ", "NKO ") and not _category(c, "M")
+    written = _script(
+        c, "HEBREW ", "ARABIC ", "SYRIAC ", "THAANA ", "NKO "
+    ) and not _category(c, "M")
     return written and not "\u06f0" <= c <= "\u06f9" or "\u0660" <= c <= "\u0669"
 
 
@@ -1137,7 +1426,9 @@ def _is_bidi_label(text: str, bidi: bool) -> bool:
                 return False
         elif _category(c, "L") and _right_to_left(c) != from_right:
             return False
-    return not (european and arabic) and (_category(text[last], "L", "Nd") or _right_to_left(text[last]))
+    return not (european and arabic) and (
+        _category(text[last], "L", "Nd") or _right_to_left(text[last])
+    )
 
 
 def _is_bidi(text: str) -> bool:
@@ -1197,7 +1488,11 @@ def _uri_characters(text: str) -> bool:
                 return False
         elif c <= " " or c == "\x7f" or c in '"<>\\^`{|}#':
             return False
-        elif "\x80" <= c < "\xa0" or "\ue000" <= c <= "\uf8ff" or ord(c) & 0xFFFE == 0xFFFE:
+        elif (
+            "\x80" <= c < "\xa0"
+            or "\ue000" <= c <= "\uf8ff"
+            or ord(c) & 0xFFFE == 0xFFFE
+        ):
             return False
     return True
 
@@ -1236,12 +1531,20 @@ def _is_authority(text: str) -> bool:
             port = rest[1:]
     elif ":" in text:
         host, _, port = text.partition(":")
-    return "[" not in host and "]" not in host and (not port or re.fullmatch(r"[0-9]+", port) is not None)
+    return (
+        "[" not in host
+        and "]" not in host
+        and (not port or re.fullmatch(r"[0-9]+", port) is not None)
+    )
 
 
 def _is_iri(text: str) -> bool:
     scheme, colon, _ = text.partition(":")
-    return bool(colon) and _SCHEME.fullmatch(scheme) is not None and _is_iri_reference(text)
+    return (
+        bool(colon)
+        and _SCHEME.fullmatch(scheme) is not None
+        and _is_iri_reference(text)
+    )
 
 
 def _is_uri(text: str) -> bool:
@@ -1271,7 +1574,9 @@ def _is_json_pointer(text: str) -> bool:
 
 def _is_relative_json_pointer(text: str) -> bool:
     found = re.match(r"(?:0|[1-9][0-9]*)", text)
-    return found is not None and (text[found.end() :] == "#" or _is_json_pointer(text[found.end() :]))
+    return found is not None and (
+        text[found.end() :] == "#" or _is_json_pointer(text[found.end() :])
+    )
 
 
 def _is_regex(text: str) -> bool:
@@ -1314,7 +1619,9 @@ class _Expression:
         while True:
             repeatable = False
             while self.at < len(self.text) and self.next() not in ("|", ")"):
-                if self.next() in ("*", "+", "?") or re.compile(r"\{[0-9]+(?:,[0-9]*)?\}").match(self.text, self.at):
+                if self.next() in ("*", "+", "?") or re.compile(
+                    r"\{[0-9]+(?:,[0-9]*)?\}"
+                ).match(self.text, self.at):
                     if not repeatable:
                         raise ValueError
                     bounds = self.take(r"\{([0-9]+)(?:,([0-9]*))?\}")
@@ -1416,7 +1723,11 @@ class _Expression:
         while self.next() != "]":
             if not self.next() or self.take(r"\[(?::|\.|=)\^?[A-Za-z]+(?::|\.|=)\]"):
                 raise ValueError
-            if self.next() == "-" and low is not None and self.text[self.at + 1 : self.at + 2] not in ("]", ""):
+            if (
+                self.next() == "-"
+                and low is not None
+                and self.text[self.at + 1 : self.at + 2] not in ("]", "")
+            ):
                 self.at += 1
                 ranged = True
                 continue
@@ -1496,29 +1807,63 @@ class Rules:
             value = event.get(attribute.name)
             if value is None:
                 if attribute.required:
-                    said = f"the event has no {attribute.name}, which the contract demands"
+                    said = (
+                        f"the event has no {attribute.name}, which the contract demands"
+                    )
                     found.append(Problem("", "required", said))
             else:
                 found += attribute.schema.problems(value, "/" + attribute.name)
         if self.whole is not None:
-            found += self.whole.problems({name: value for name, value in event.items() if value is not None or name == "data"})
+            found += self.whole.problems(
+                {
+                    name: value
+                    for name, value in event.items()
+                    if value is not None or name == "data"
+                }
+            )
         if self.data is not None:
             if "data_base64" in event:
-                found.append(Problem("/data_base64", "", "the data are bytes, and the contract describes JSON"))
+                found.append(
+                    Problem(
+                        "/data_base64",
+                        "",
+                        "the data are bytes, and the contract describes JSON",
+                    )
+                )
             elif "data" not in event:
-                found.append(Problem("", "required", "the event has no data, and the contract describes some"))
+                found.append(
+                    Problem(
+                        "",
+                        "required",
+                        "the event has no data, and the contract describes some",
+                    )
+                )
             elif not is_json(event.get("datacontenttype")):
-                found.append(Problem("/datacontenttype", "", "the data are no JSON, and the contract describes some"))
+                found.append(
+                    Problem(
+                        "/datacontenttype",
+                        "",
+                        "the data are no JSON, and the contract describes some",
+                    )
+                )
             else:
                 found += self.data.problems(event["data"], "/data")
         return found
 
 
 _NAMED = ("id", "source", "type", "subject", "time", "datacontenttype", "dataschema")
-_MEDIA_TYPE = re.compile(r"[^\x00-\x20\x7f-\uffff()<>@,;:\\\"/\[\]?=]+/[^\x00-\x20\x7f-\uffff()<>@,;:\\\"/\[\]?=]+")
-_URI_BYTES = re.compile(r"(?:[^\x00-\x20\"<>\\^`{|}%#]|%[0-9a-fA-F]{2})*(?:#(?:[^\x00-\x20\"<>\\^`{|}%#]|%[0-9a-fA-F]{2})*)?")
+_MEDIA_TYPE = re.compile(
+    r"[^\x00-\x20\x7f-\uffff()<>@,;:\\\"/\[\]?=]+/[^\x00-\x20\x7f-\uffff()<>@,;:\\\"/\[\]?=]+"
+)
+_URI_BYTES = re.compile(
+    r"(?:[^\x00-\x20\"<>\\^`{|}%#]|%[0-9a-fA-F]{2})*(?:#(?:[^\x00-\x20\"<>\\^`{|}%#]|%[0-9a-fA-F]{2})*)?"
+)
 _NO_TEXT = re.compile(
-    "[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef" + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17)) + "]"
+    "[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef"
+    + "".join(
+        chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17)
+    )
+    + "]"
 )
 _TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
@@ -1546,7 +1891,11 @@ def read_members(text: str | bytes) -> dict[str, Any]:
     members = load(text)
     if not isinstance(members, dict):
         fail("the text is no JSON object, and so no event")
-    event = {name: value for name, value in members.items() if value is not None or name == "data"}
+    event = {
+        name: value
+        for name, value in members.items()
+        if value is not None or name == "data"
+    }
     if members.get("data_base64", 0) is None:
         event.pop("data_base64", None)
     _check_envelope(event)
@@ -1571,27 +1920,48 @@ def read_members(text: str | bytes) -> dict[str, Any]:
 def _check_envelope(event: dict[str, Any]) -> None:
     """What CloudEvents 1.0 says of every event."""
     if event.get("specversion") != "1.0":
-        fail('specversion has to be "1.0"', "/specversion" if "specversion" in event else "")
+        fail(
+            'specversion has to be "1.0"',
+            "/specversion" if "specversion" in event else "",
+        )
     for name in ("id", "source", "type"):
         if event.get(name, "") == "":
-            fail(f"{name} is required, and may not be empty", "/" + name if name in event else "")
+            fail(
+                f"{name} is required, and may not be empty",
+                "/" + name if name in event else "",
+            )
     for name, value in event.items():
         if name in ("data", "data_base64", "specversion"):
             continue
         at = "/" + name.replace("~", "~0").replace("/", "~1")
         if name in _NAMED:
             if not isinstance(value, str):
-                fail(f"{name} is {_describe(value)}, and has to be a string", at, "type")
+                fail(
+                    f"{name} is {_describe(value)}, and has to be a string", at, "type"
+                )
         elif not re.fullmatch(r"[a-z0-9]+", name):
-            fail(f"{_quote(name)} is no name of an attribute, which has lower-case letters and digits", at)
+            fail(
+                f"{_quote(name)} is no name of an attribute, which has lower-case letters and digits",
+                at,
+            )
         elif isinstance(value, (list, dict)):
             fail(f"{name} is a list or an object, which no attribute is", at, "type")
-        elif isinstance(value, Decimal) or not isinstance(value, (str, bool)) and not -(2**31) <= value < 2**31:
-            fail(f"{name} is {_describe(value)}, and numbers of attributes are whole and of 32 bits", at, "type")
+        elif (
+            isinstance(value, Decimal)
+            or not isinstance(value, (str, bool))
+            and not -(2**31) <= value < 2**31
+        ):
+            fail(
+                f"{name} is {_describe(value)}, and numbers of attributes are whole and of 32 bits",
+                at,
+                "type",
+            )
         if isinstance(value, str):
             bad = _NO_TEXT.search(value)
             if bad:
-                fail(f"{name} has U+{ord(bad[0]):04X}, which attributes may not have", at)
+                fail(
+                    f"{name} has U+{ord(bad[0]):04X}, which attributes may not have", at
+                )
     if not _URI_BYTES.fullmatch(event["source"]):
         fail("source is no URI-reference", "/source")
     schema = event.get("dataschema", "")
@@ -1612,7 +1982,7 @@ def new_id() -> str:
 
 def utc_now() -> str:
     """The time, as attributes have it."""
-    return datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+    return datetime.datetime.now(datetime.UTC).isoformat().replace("+00:00", "Z")
 
 
 class CloudEvent(Model):
@@ -1644,9 +2014,17 @@ class CloudEvent(Model):
     @classmethod
     def from_members(cls, event: dict[str, Any]) -> Self:
         """The event of its members as read_members reads them."""
+        return deeply(lambda: cls._held(event))
+
+    @classmethod
+    def _held(cls, event: dict[str, Any]) -> Self:
         expected = cls.model_fields["type"].default
         if expected != event["type"]:
-            fail(f"the event is of the type {_quote(event['type'])}, and not {_quote(str(expected))}", "/type", "const")
+            fail(
+                f"the event is of the type {_quote(event['type'])}, and not {_quote(str(expected))}",
+                "/type",
+                "const",
+            )
         found = cls._readers.problems(event)
         if found:
             raise ContractError(found)
@@ -1654,21 +2032,22 @@ class CloudEvent(Model):
             return cls.model_validate(event, by_alias=True, by_name=False)
         except ValidationError as error:
             raise _refusals(error) from None
-        except RecursionError:
-            fail("the value is nested too deeply")
 
     def to_json(self) -> str:
         """Writes the event in the JSON format of CloudEvents (structured mode).
         Raises ContractError where it breaks the contract."""
+        return deeply(self._written)
+
+    def _written(self) -> str:
+        event = self.members()
+        text = dump(event)
         try:
-            event = self.members()
-            text = dump(event)
             text.encode("utf-8")
-            found = self._writers.problems(load(text))
         except UnicodeEncodeError:
             fail("a text has half of a surrogate pair, which is no character")
-        except RecursionError:
-            fail("the value is nested too deeply")
+        if _deeper(event, MAX_DEPTH):
+            fail(f"the value is nested deeper than {MAX_DEPTH}")
+        found = self._writers.problems(event)
         if found:
             raise ContractError(found)
         return text
@@ -1678,7 +2057,11 @@ class CloudEvent(Model):
         made = self.__plain__()
         data = made.get("data")
         free = self._free and "data" not in self.model_fields_set
-        event = {name: value for name, value in made.items() if value is not None and name != "data"}
+        event = {
+            name: value
+            for name, value in made.items()
+            if value is not None and name != "data"
+        }
         if "data" in made and not free:
             event["data"] = data
         _check_envelope(event)

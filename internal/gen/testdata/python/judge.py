@@ -13,7 +13,9 @@ import traceback
 from typing import Any
 
 
-def answer(line: bytes, runtime: Any, packages: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+def answer(
+    line: bytes, runtime: Any, packages: dict[str, Any], schemas: dict[str, Any]
+) -> dict[str, Any]:
     vector = runtime.load(line)  # which leaves numbers as they are
     made: dict[str, Any] = {"id": vector["id"]}
     problems = None
@@ -40,7 +42,9 @@ def answer(line: bytes, runtime: Any, packages: dict[str, Any], schemas: dict[st
         made["error"] = traceback.format_exc(limit=-2)
     if problems is not None:
         made["pointers"] = [problem.pointer for problem in problems]
-        made["says"] = "; ".join(f"{p.pointer} {p.keyword}: {p.message}" for p in problems)
+        made["says"] = "; ".join(
+            f"{p.pointer} {p.keyword}: {p.message}" for p in problems
+        )
     return made
 
 

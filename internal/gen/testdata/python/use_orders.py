@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from orders import ContractError, Event, EventType, OrderPaidPayload, OrderPaidV1, OrderPlacedV1, parse_event
-from orders import OrderCancelledPayloadReason, OrderCancelledV1, OrderRefundedV1, OrderShippedPayload, OrderShippedV1, OrderSnapshotTakenV1
+from orders import (
+    ContractError,
+    Event,
+    EventType,
+    OrderPaidPayload,
+    OrderPaidV1,
+    OrderPlacedV1,
+    parse_event,
+)
+from orders import (
+    OrderCancelledPayloadReason,
+    OrderCancelledV1,
+    OrderRefundedV1,
+    OrderShippedPayload,
+    OrderShippedV1,
+    OrderSnapshotTakenV1,
+)
 
 
 def handle(event: Event) -> str:
@@ -14,7 +29,12 @@ def handle(event: Event) -> str:
             return f"{event.data.order_id} paid: {event.data.total_minor + 1}"
         case OrderCancelledV1():
             return f"{event.data.order_id}: {event.data.reason}"
-        case OrderPlacedV1() | OrderShippedV1() | OrderRefundedV1() | OrderSnapshotTakenV1():
+        case (
+            OrderPlacedV1()
+            | OrderShippedV1()
+            | OrderRefundedV1()
+            | OrderSnapshotTakenV1()
+        ):
             return event.type
         case _:
             assert_never(event)
@@ -23,7 +43,11 @@ def handle(event: Event) -> str:
 paid = OrderPaidV1(
     subject="ord_1",
     data=OrderPaidPayload(
-        order_id="ord_1", customer_id="c_9", total_minor=4599, currency="USD", paid_at="2026-04-10T15:19:58Z"
+        order_id="ord_1",
+        customer_id="c_9",
+        total_minor=4599,
+        currency="USD",
+        paid_at="2026-04-10T15:19:58Z",
     ),
 )
 text = paid.to_json()
@@ -48,7 +72,9 @@ assert handle(cancelled) == "ord_1: weather"
 try:
     cancelled.to_json()
 except ContractError as error:
-    assert [(p.pointer, p.keyword) for p in error.problems] == [("/data/reason", "enum")], error.problems
+    assert [(p.pointer, p.keyword) for p in error.problems] == [
+        ("/data/reason", "enum")
+    ], error.problems
 else:
     raise AssertionError("an unknown reason was sent")
 
@@ -75,13 +101,18 @@ for old, new, pointer, keyword in [
     try:
         parse_event(wrong)
     except ContractError as error:
-        assert (error.problems[0].pointer, error.problems[0].keyword) == (pointer, keyword), (new, error.problems)
+        assert (error.problems[0].pointer, error.problems[0].keyword) == (
+            pointer,
+            keyword,
+        ), (new, error.problems)
     else:
         raise AssertionError(f"{new} was taken")
 assert OrderPaidV1.from_json(text.replace("4599", "4599.0")).data.total_minor == 4599
 
 # What is not there, and what nobody set, is not written.
-shipped = OrderShippedPayload(order_id="o", carrier="dhl", tracking_code=None, shipped_at="2026-04-11T08:02:10Z")
+shipped = OrderShippedPayload(
+    order_id="o", carrier="dhl", tracking_code=None, shipped_at="2026-04-11T08:02:10Z"
+)
 event = OrderShippedV1(subject="o", data=shipped)
 assert "tracking_code" not in event.to_json()
 print("ok")
