@@ -830,6 +830,12 @@ func (g *golang) consumer(events []*Event) {
 	g.p("if err != nil { return nil, err }")
 	g.p("c, err := treaty.NewConsumer(contract, b, group, options...)")
 	g.p("if err != nil { return nil, err }")
+	g.p("h.Register(c)")
+	g.p("return c, nil")
+	g.p("}")
+	g.p("")
+	g.p("// Register gives a consumer the handlers.")
+	g.p("func (h Handlers) Register(c *treaty.Consumer) {")
 	for _, e := range events {
 		g.p("if h.%s != nil {", g.events[e])
 		switch t := g.dataType(e); {
@@ -849,7 +855,6 @@ func (g *golang) consumer(events []*Event) {
 		g.p("}")
 	}
 	g.p("if h.Other != nil { c.HandleAll(h.Other) }")
-	g.p("return c, nil")
 	g.p("}")
 }
 

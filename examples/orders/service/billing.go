@@ -4,11 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"io/fs"
 	"net/http"
 
 	"github.com/treaty-events/treaty"
 	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/examples/orders/generated/go/billing"
 	sqlstore "github.com/treaty-events/treaty/store/sql"
 )
 
@@ -19,26 +20,9 @@ type Billing struct {
 	consumer *treaty.Consumer
 }
 
-// Paid is what Billing reads of orders.paid.v1.
-type Paid struct {
-	Order    string `json:"order_id"`
-	Total    int64  `json:"total_minor"`
-	Currency string `json:"currency"`
-}
-
-// Refunded is what Billing reads of orders.refunded.v1.
-type Refunded struct {
-	Order    string `json:"order_id"`
-	Refund   int64  `json:"refund_minor"`
-	Currency string `json:"currency"`
-}
-
-func newBilling(ctx context.Context, mux *http.ServeMux, contracts fs.FS, b broker.Broker, file string) (*Billing, error) {
-	c, err := treaty.Load(ctx, contracts, "billing.asyncapi.yaml")
-	if err != nil {
-		return nil, err
-	}
+func newBilling(ctx context.Context, mux *http.ServeMux, c *contract.Contract, b broker.Broker, file string) (*Billing, error) {
 	k := &Billing{}
+	var err error
 	if k.db, err = database(ctx, file, "bookings (order_id TEXT, minor INTEGER, currency TEXT)"); err != nil {
 		return nil, err
 	}
@@ -49,12 +33,14 @@ func newBilling(ctx context.Context, mux *http.ServeMux, contracts fs.FS, b brok
 	if k.consumer, err = treaty.NewConsumer(c, b, "billing", treaty.Inbox(inbox), treaty.Declare()); err != nil {
 		return nil, err
 	}
-	treaty.On(k.consumer, "orders.paid.v1", func(ctx context.Context, _ *treaty.Delivered, paid Paid) error {
-		return book(ctx, paid.Order, paid.Total, paid.Currency)
-	})
-	treaty.On(k.consumer, "orders.refunded.v1", func(ctx context.Context, _ *treaty.Delivered, refunded Refunded) error {
-		return book(ctx, refunded.Order, -refunded.Refund, refunded.Currency)
-	})
+	billing.Handlers{
+		OrderPaidV1: func(ctx context.Context, _ *treaty.Delivered, paid billing.OrderPaidV1Data) error {
+			return book(ctx, paid.OrderID, paid.TotalMinor, paid.Currency)
+		},
+		OrderRefundedV1: func(ctx context.Context, _ *treaty.Delivered, refunded billing.OrderRefundedV1Data) error {
+			return book(ctx, refunded.OrderID, -refunded.RefundMinor, refunded.Currency)
+		},
+	}.Register(k.consumer)
 	mux.HandleFunc("GET /balance", k.balance)
 	mux.HandleFunc("GET /ready", k.ready)
 	return k, nil

@@ -20,7 +20,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -30,13 +29,16 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"github.com/treaty-events/treaty"
 	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/broker/amqp"
 	"github.com/treaty-events/treaty/broker/embedded"
 	"github.com/treaty-events/treaty/broker/kafka"
 	"github.com/treaty-events/treaty/broker/nats"
 	"github.com/treaty-events/treaty/broker/pubsub"
-	"github.com/treaty-events/treaty/examples/orders"
+	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/examples/orders/generated/go/billing"
+	"github.com/treaty-events/treaty/examples/orders/generated/go/events"
 )
 
 func main() {
@@ -60,9 +62,12 @@ func run(ctx context.Context, args []string) error {
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
-	var files fs.FS = orders.Contracts
-	if *contracts != "" {
-		files = os.DirFS(*contracts)
+	// The contracts are those that the code was generated from, unless others are given.
+	read := func(name string, generated func() (*contract.Contract, error)) (*contract.Contract, error) {
+		if *contracts == "" {
+			return generated()
+		}
+		return treaty.Load(ctx, os.DirFS(*contracts), name)
 	}
 	b, err := broker.Open(ctx, *url, embedded.Adapter, nats.Adapter, kafka.Adapter, amqp.Adapter, pubsub.Adapter)
 	if err != nil {
@@ -73,14 +78,22 @@ func run(ctx context.Context, args []string) error {
 	mux := http.NewServeMux()
 	parts := []func(context.Context) error{func(ctx context.Context) error { return serve(ctx, *listen, mux) }}
 	if args[0] != "billing" {
-		orders, err := newOrders(ctx, mux, files, b, filepath.Join(*data, "orders.db"))
+		c, err := read("orders.asyncapi.yaml", events.Contract)
+		if err != nil {
+			return err
+		}
+		orders, err := newOrders(ctx, mux, c, b, filepath.Join(*data, "orders.db"))
 		if err != nil {
 			return err
 		}
 		parts = append(parts, orders.run)
 	}
 	if args[0] != "orders" {
-		billing, err := newBilling(ctx, mux, files, b, filepath.Join(*data, "billing.db"))
+		c, err := read("billing.asyncapi.yaml", billing.Contract)
+		if err != nil {
+			return err
+		}
+		billing, err := newBilling(ctx, mux, c, b, filepath.Join(*data, "billing.db"))
 		if err != nil {
 			return err
 		}

@@ -6,13 +6,15 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/treaty-events/treaty"
 	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/codec"
+	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/examples/orders/generated/go/events"
 	sqlstore "github.com/treaty-events/treaty/store/sql"
 )
 
@@ -27,27 +29,12 @@ type Orders struct {
 
 // Order is an order, for clients, and as orders.placed.v1 has it.
 type Order struct {
-	ID       string    `json:"order_id"`
-	Customer string    `json:"customer_id"`
-	Total    int64     `json:"total_minor"`
-	Currency string    `json:"currency"`
-	Lines    []Line    `json:"lines,omitempty"`
-	Placed   time.Time `json:"placed_at"`
-	status   string
+	events.OrderPlacedPayload
+	Status string `json:"status"`
 }
 
-// Line is a line of an order.
-type Line struct {
-	SKU      string `json:"sku"`
-	Quantity int64  `json:"quantity"`
-	Unit     int64  `json:"unit_minor"`
-}
-
-func newOrders(ctx context.Context, mux *http.ServeMux, contracts fs.FS, b broker.Broker, file string) (*Orders, error) {
-	c, err := treaty.Load(ctx, contracts, "orders.asyncapi.yaml")
-	if err != nil {
-		return nil, err
-	}
+func newOrders(ctx context.Context, mux *http.ServeMux, c *contract.Contract, b broker.Broker, file string) (*Orders, error) {
+	var err error
 	o := &Orders{}
 	if o.producer, err = treaty.NewProducer(c, b, treaty.Declare()); err != nil {
 		return nil, err
@@ -76,15 +63,17 @@ func (o *Orders) place(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, err)
 		return
 	}
-	order.ID, order.Placed, order.Total, order.status = "ord_"+rand.Text(), time.Now().UTC(), 0, "placed"
+	order.OrderID, order.PlacedAt, order.TotalMinor, order.Status = "ord_"+rand.Text(), now(), 0, "placed"
 	for _, l := range order.Lines {
-		order.Total += l.Quantity * l.Unit
+		order.TotalMinor += l.Quantity * l.UnitMinor
 	}
 	o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) {
-		_, err := tx.ExecContext(ctx, "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?)", order.ID, order.Customer, order.Total, order.Currency, order.Placed, order.status)
-		return &order, errors.Join(err, o.tell(ctx, tx, "orders.placed.v1", order.ID, order))
+		_, err := tx.ExecContext(ctx, "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?)", order.OrderID, order.CustomerID, order.TotalMinor, order.Currency, order.PlacedAt.String(), order.Status)
+		return &order, errors.Join(err, o.tell(ctx, tx, events.OrderPlacedV1Type, order.OrderID, order.OrderPlacedPayload))
 	})
 }
+
+func now() codec.DateTime { return codec.At(time.Now().UTC()) }
 
 func (o *Orders) show(w http.ResponseWriter, r *http.Request) {
 	o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) { return o.find(ctx, tx, r.PathValue("id")) })
@@ -96,8 +85,8 @@ func (o *Orders) pay(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		return order, o.tell(ctx, tx, "orders.paid.v1", order.ID, map[string]any{
-			"order_id": order.ID, "customer_id": order.Customer, "total_minor": order.Total, "currency": order.Currency, "paid_at": time.Now().UTC(),
+		return order, o.tell(ctx, tx, events.OrderPaidV1Type, order.OrderID, events.OrderPaidPayload{
+			OrderID: order.OrderID, CustomerID: order.CustomerID, TotalMinor: order.TotalMinor, Currency: order.Currency, PaidAt: now(),
 		})
 	})
 }
@@ -108,16 +97,16 @@ func (o *Orders) cancel(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		order, err := o.change(ctx, tx, before.ID, "cancelled", "placed", "paid")
+		order, err := o.change(ctx, tx, before.OrderID, "cancelled", "placed", "paid")
 		if err != nil {
 			return nil, err
 		}
-		err = o.tell(ctx, tx, "orders.cancelled.v1", order.ID, map[string]any{
-			"order_id": order.ID, "customer_id": order.Customer, "reason": "customer_request", "cancelled_at": time.Now().UTC(),
+		err = o.tell(ctx, tx, events.OrderCancelledV1Type, order.OrderID, events.OrderCancelledPayload{
+			OrderID: order.OrderID, CustomerID: order.CustomerID, Reason: events.OrderCancelledPayloadReasonCustomerRequest, CancelledAt: now(),
 		})
-		if err == nil && before.status == "paid" {
-			err = o.tell(ctx, tx, "orders.refunded.v1", order.ID, map[string]any{
-				"order_id": order.ID, "customer_id": order.Customer, "refund_minor": order.Total, "currency": order.Currency, "refunded_at": time.Now().UTC(),
+		if err == nil && before.Status == "paid" {
+			err = o.tell(ctx, tx, events.OrderRefundedV1Type, order.OrderID, events.OrderRefundedPayload{
+				OrderID: order.OrderID, CustomerID: order.CustomerID, RefundMinor: order.TotalMinor, Currency: order.Currency, RefundedAt: now(),
 			})
 		}
 		return order, err
@@ -139,9 +128,12 @@ func (o *Orders) tell(ctx context.Context, tx *sql.Tx, kind, subject string, dat
 }
 
 func (o *Orders) find(ctx context.Context, tx *sql.Tx, id string) (*Order, error) {
-	order := &Order{ID: id}
-	row := tx.QueryRowContext(ctx, "SELECT customer, total, currency, placed, status FROM orders WHERE id = ?", id)
-	return order, row.Scan(&order.Customer, &order.Total, &order.Currency, &order.Placed, &order.status)
+	order := &Order{}
+	row := tx.QueryRowContext(ctx, "SELECT id, customer, total, currency, placed, status FROM orders WHERE id = ?", id)
+	var placed time.Time
+	err := row.Scan(&order.OrderID, &order.CustomerID, &order.TotalMinor, &order.Currency, &placed, &order.Status)
+	order.PlacedAt = codec.At(placed)
+	return order, err
 }
 
 var errState = errors.New("the order is in no state for that")
@@ -149,13 +141,13 @@ var errState = errors.New("the order is in no state for that")
 // change gives an order another status, if it has one of those.
 func (o *Orders) change(ctx context.Context, tx *sql.Tx, id, to string, from ...string) (*Order, error) {
 	order, err := o.find(ctx, tx, id)
-	if err == nil && !slices.Contains(from, order.status) {
+	if err == nil && !slices.Contains(from, order.Status) {
 		err = errState
 	}
 	if err != nil {
 		return nil, err
 	}
-	order.status = to
+	order.Status = to
 	_, err = tx.ExecContext(ctx, "UPDATE orders SET status = ? WHERE id = ?", to, id)
 	return order, err
 }
@@ -184,9 +176,6 @@ func (o *Orders) transaction(w http.ResponseWriter, r *http.Request, do func(con
 		fail(w, http.StatusServiceUnavailable, err)
 	default:
 		o.outbox.Wake()
-		reply(w, struct {
-			*Order
-			Status string `json:"status"`
-		}{order, order.status})
+		reply(w, order)
 	}
 }
