@@ -34,6 +34,7 @@ func main() {
 	role := flag.String("role", "", "what this process does (set by the first one)")
 	url := flag.String("url", "", "the broker of this process")
 	address := flag.String("address", "", "the channel of this process")
+	runs := flag.Bool("keep", false, "consume by the runtime, held to a contract and remembered in a file, and not by the adapter alone")
 	flag.Parse()
 	var err error
 	switch *role {
@@ -41,8 +42,10 @@ func main() {
 		err = publish(*url, *address, *events)
 	case "consume":
 		err = consume(*url, *address, *events)
+	case "keep":
+		err = keep(*url, *address, *events)
 	default:
-		err = all(*events)
+		err = all(*events, *runs)
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -50,7 +53,7 @@ func main() {
 }
 
 // all measures every broker of which the environment has the address.
-func all(events int) error {
+func all(events int, runs bool) error {
 	folder, err := os.MkdirTemp("", "pending")
 	if err != nil {
 		return err
@@ -71,7 +74,11 @@ func all(events int) error {
 	for _, url := range urls {
 		scheme, _, _ := strings.Cut(url, ":")
 		address := "pending." + strconv.Itoa(os.Getpid())
-		for _, role := range []string{"publish", "consume"} {
+		consumer := "consume"
+		if runs {
+			consumer = "keep"
+		}
+		for _, role := range []string{"publish", consumer} {
 			c := exec.Command(self, "-role", role, "-url", url, "-address", address, "-events", strconv.Itoa(events))
 			c.Stderr = os.Stderr
 			out, err := c.Output()
