@@ -308,11 +308,28 @@ func tsString(s string) string {
 	if err := enc.Encode(s); err != nil {
 		panic(err) // a text can be written
 	}
-	return escapeHidden(strings.TrimSuffix(b.String(), "\n"))
+	text := escapeHidden(strings.TrimSuffix(b.String(), "\n"))
+	if strings.Count(s, `"`) > strings.Count(s, "'") {
+		// In the other quotes there is less to escape.
+		inner := strings.ReplaceAll(text[1:len(text)-1], "'", `\'`)
+		return "'" + quotes.ReplaceAllStringFunc(inner, func(m string) string {
+			if m == `\"` {
+				return `"`
+			}
+			return m
+		}) + "'"
+	}
+	return text
 }
+
+// quotes are the escapes of a literal, so that a quote's is not taken out of another's.
+var quotes = regexp.MustCompile(`\\.`)
 
 // escapeHidden escapes the characters of a literal that would hide or reorder text.
 func escapeHidden(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return (r < ' ' || r > '~') && visible(r) != r }) < 0 {
+		return s
+	}
 	var b strings.Builder
 	for _, r := range s {
 		switch {
@@ -334,11 +351,9 @@ func tsQuoted(text []byte) string {
 	return "'" + escapeHidden(strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(string(text))) + "'"
 }
 
-var plainKey = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]*$`)
-
 // key is a name as the key of a property of a type.
 func key(name string) string {
-	if plainKey.MatchString(name) {
+	if tsIdentifier.MatchString(name) {
 		return name
 	}
 	return tsString(name)
@@ -513,11 +528,19 @@ const typeWidth = 100
 // declare writes a type's declaration.
 func (t *typescript) declare(name string, alternatives []string) {
 	line := "export type " + name + " = " + strings.Join(alternatives, " | ") + ";"
-	if len(line) <= typeWidth || len(alternatives) == 1 {
+	if len(line) <= typeWidth {
 		t.p("%s", line)
 		return
 	}
 	t.p("export type %s =", name)
+	if line := "  " + strings.Join(alternatives, " | ") + ";"; len(line) <= typeWidth {
+		t.p("%s", line)
+		return
+	}
+	if len(alternatives) == 1 {
+		t.p("  %s;", alternatives[0])
+		return
+	}
 	for i, one := range alternatives {
 		end := ""
 		if i == len(alternatives)-1 {
@@ -862,7 +885,9 @@ func (t *typescript) functions() {
 		t.p(`  if (reading.outcome === "invalid") {`)
 		t.p(`    throw new treaty.ContractError("cannot read the event", reading.problems);`)
 		t.p("  }")
-		t.p(`  return reading.outcome === "event" ? reading.event : undefined;`)
+		// Not as one expression: of thousands of events its type is too much for the compiler.
+		t.p(`  if (reading.outcome === "event") return reading.event;`)
+		t.p("  return undefined;")
 	}
 	t.p("}")
 	t.p("")
@@ -893,10 +918,23 @@ func (t *typescript) functions() {
 			}
 			t.p("")
 			t.p("/** Makes {@link %s}: what the contract fixes is filled in. */", name)
-			t.p("export function create%s(", name)
-			t.p("  fields: Omit<%s, %s>,", name, strings.Join(fixed, " | "))
-			t.p("): %s {", name)
-			t.p("  return { ...fields, %s };", strings.Join(given, ", "))
+			omit := fmt.Sprintf("fields: Omit<%s, %s>", name, strings.Join(fixed, " | "))
+			if line := fmt.Sprintf("export function create%s(%s): %s {", name, omit, name); len(line) <= typeWidth {
+				t.p("%s", line)
+			} else {
+				t.p("export function create%s(", name)
+				t.p("  %s,", omit)
+				t.p("): %s {", name)
+			}
+			if line := "  return { ...fields, " + strings.Join(given, ", ") + " };"; len(line) <= typeWidth {
+				t.p("%s", line)
+			} else {
+				t.p("  return {")
+				for _, one := range append([]string{"...fields"}, given...) {
+					t.p("    %s,", one)
+				}
+				t.p("  };")
+			}
 			t.p("}")
 		}
 		t.p("")
@@ -964,6 +1002,12 @@ func (t *typescript) schemas() ([]byte, error) {
 	return slices.Clone(t.Bytes()), nil
 }
 
+// tsSchema is a schema as a literal. What language it is in stands in the comment of
+// Schemas, once.
+func tsSchema(text []byte) string {
+	return tsQuoted(bytes.Replace(text, []byte(`"$schema":"https://json-schema.org/draft/2020-12/schema",`), nil, 1))
+}
+
 func tsRules(b *bytes.Buffer, name string, r *Rules) {
 	if r.Data == nil && r.Whole == nil && len(r.Attributes) == 0 {
 		fmt.Fprintf(b, "    %s: {},\n", name)
@@ -971,15 +1015,24 @@ func tsRules(b *bytes.Buffer, name string, r *Rules) {
 	}
 	fmt.Fprintf(b, "    %s: {\n", name)
 	if r.Data != nil {
-		fmt.Fprintf(b, "      data: %s,\n", tsQuoted(r.Data))
+		fmt.Fprintf(b, "      data: %s,\n", tsSchema(r.Data))
 	}
 	if r.Whole != nil {
-		fmt.Fprintf(b, "      whole: %s,\n", tsQuoted(r.Whole))
+		text, gap := tsSchema(r.Whole), " "
+		if len("      whole: ,")+len(text) > typeWidth {
+			gap = "\n        "
+		}
+		fmt.Fprintf(b, "      whole:%s%s,\n", gap, text)
 	}
 	if len(r.Attributes) > 0 {
 		b.WriteString("      attributes: [\n")
 		for _, a := range r.Attributes {
-			fmt.Fprintf(b, "        [%s, %t, %s],\n", tsString(a.Name), a.Required, tsQuoted(a.Schema))
+			parts := []string{tsString(a.Name), strconv.FormatBool(a.Required), tsSchema(a.Schema)}
+			if line := "        [" + strings.Join(parts, ", ") + "],"; len(line) <= typeWidth {
+				b.WriteString(line + "\n")
+			} else {
+				b.WriteString("        [\n          " + strings.Join(parts, ",\n          ") + ",\n        ],\n")
+			}
 		}
 		b.WriteString("      ],\n")
 	}

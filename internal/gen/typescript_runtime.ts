@@ -30,7 +30,11 @@ export type Reading<E> =
 /** How a value is written in TypeScript where that is not how it travels. */
 export interface Codec {
   readonly fields?: {
-    readonly [name: string]: { readonly name: string; readonly codec?: () => Codec; readonly fill?: string };
+    readonly [name: string]: {
+      readonly name: string;
+      readonly codec?: () => Codec;
+      readonly fill?: string;
+    };
   };
   readonly rest?: () => Codec;
   readonly prefix?: readonly ((() => Codec) | null)[];
@@ -77,11 +81,19 @@ const maxDepth = 512;
 const numberAt = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const plainAt = /[^"\\\u0000-\u001f]*/y;
 
+// What a text is looked at more closely for: escapes, control characters, surrogates.
+const special = /[\\\u0000-\u001f\ud800-\udfff]/;
+
 type Members = { [name: string]: unknown };
 
 function put(members: Members, name: string, value: unknown): void {
   if (name === "__proto__") {
-    Object.defineProperty(members, name, { value, enumerable: true, writable: true, configurable: true });
+    Object.defineProperty(members, name, {
+      value,
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
   } else {
     members[name] = value;
   }
@@ -101,6 +113,12 @@ function parseJSON(text: string): unknown {
   };
   const string = (): string => {
     at++;
+    const end = text.indexOf('"', at);
+    const plain = text.slice(at, end);
+    if (end >= 0 && !special.test(plain)) {
+      at = end + 1;
+      return plain;
+    }
     let out = "";
     for (;;) {
       plainAt.lastIndex = at;
@@ -111,7 +129,10 @@ function parseJSON(text: string): unknown {
         at++;
         break;
       }
-      if (c !== "\\") return fail(c === undefined ? "a text is not closed" : "there is a control character in a text");
+      if (c !== "\\")
+        return fail(
+          c === undefined ? "a text is not closed" : "there is a control character in a text",
+        );
       const e = text[at + 1];
       at += 2;
       if (e === "u") {
@@ -207,7 +228,7 @@ const words: readonly (readonly [string, unknown])[] = [
   ["null", null],
 ];
 
-const halfPair = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+const halfPair = /[\ud800-\udfff]/u;
 
 function isWellFormed(s: string): boolean {
   return !halfPair.test(s);
@@ -231,13 +252,18 @@ const maxExponent = 1 << 30;
 function decimal(text: string): Decimal {
   const negative = text.startsWith("-");
   const [mantissa = "", power] = text.slice(negative ? 1 : 0).split(/[eE]/);
-  let exponent = Math.min(Math.max(power === undefined ? 0 : Number(power), -maxExponent), maxExponent);
+  let exponent = Math.min(
+    Math.max(power === undefined ? 0 : Number(power), -maxExponent),
+    maxExponent,
+  );
   const [whole = "", fraction = ""] = mantissa.split(".");
   exponent -= fraction.length;
   const digits = (whole + fraction).replace(/^0+/, "");
   const trimmed = digits.replace(/0+$/, "");
   exponent += digits.length - trimmed.length;
-  return trimmed === "" ? { negative: false, digits: "", exponent: 0 } : { negative, digits: trimmed, exponent };
+  return trimmed === ""
+    ? { negative: false, digits: "", exponent: 0 }
+    : { negative, digits: trimmed, exponent };
 }
 
 function sameDecimal(a: Decimal, b: Decimal): boolean {
@@ -372,12 +398,17 @@ function canonical(v: unknown): string {
   return String(v);
 }
 
+/** The same for values by themselves, most of which are texts. */
+function keyOf(v: unknown): string {
+  return typeof v === "string" ? `"${v}` : canonical(v);
+}
+
 interface Rule {
   verdict?: boolean; // of the schemas true and false
   ref?: Rule;
   types?: number;
-  constant?: string; // canonical
-  constants?: ReadonlySet<string>;
+  constant?: string; // by keyOf
+  constants?: ReadonlySet<string>; // by keyOf
   listed?: string; // what const or enum has, for messages
   bounds?: readonly (readonly [keyword: string, bound: number | ExactNumber])[];
   minLength?: number;
@@ -469,12 +500,14 @@ function compile(text: string): Rule {
           );
           break;
         case "const":
-          rule.constant = canonical(value);
-          rule.listed = rule.constant;
+          rule.constant = keyOf(value);
+          rule.listed = canonical(value);
           break;
         case "enum":
-          rule.constants = new Set((value as unknown[]).map(canonical));
-          rule.listed = (value as unknown[]).map((v) => (typeof v === "object" ? canonical(v) : String(v))).join(", ");
+          rule.constants = new Set((value as unknown[]).map(keyOf));
+          rule.listed = (value as unknown[])
+            .map((v) => (typeof v === "object" ? canonical(v) : String(v)))
+            .join(", ");
           break;
         case "minimum":
         case "maximum":
@@ -602,11 +635,18 @@ class Validation {
 
   check(rule: Rule, value: unknown, seen: Seen | undefined): boolean {
     if (rule.verdict !== undefined) {
-      return rule.verdict || this.fault("false", () => `${describe(value)} is not allowed here; leave it out`);
+      return (
+        rule.verdict ||
+        this.fault("false", () => `${describe(value)} is not allowed here; leave it out`)
+      );
     }
     if (++this.steps > maxSteps) return this.fault("", () => tooManySteps);
     const memo =
-      this.steps > memoFrom && !this.explaining && seen === undefined && typeof value === "object" && value !== null
+      this.steps > memoFrom &&
+      !this.explaining &&
+      seen === undefined &&
+      typeof value === "object" &&
+      value !== null
         ? value
         : undefined;
     if (memo !== undefined) {
@@ -616,7 +656,8 @@ class Validation {
     for (let i = this.stack.length - 1; i >= 0; i--) {
       const frame = this.stack[i];
       if (frame === undefined || frame[1] !== value) break;
-      if (frame[0] === rule) return this.fault("$ref", () => "the schema refers back to itself and so never decides");
+      if (frame[0] === rule)
+        return this.fault("$ref", () => "the schema refers back to itself and so never decides");
     }
     this.stack.push([rule, value]);
     const ok = this.apply(rule, value, seen);
@@ -633,7 +674,11 @@ class Validation {
     let seen = given;
     const type = typeOf(value);
     if (type === 0) {
-      return this.fault("type", () => `${describe(value)} is no value of JSON`, () => ({ types: rule.types ?? 127 }));
+      return this.fault(
+        "type",
+        () => `${describe(value)} is no value of JSON`,
+        () => ({ types: rule.types ?? 127 }),
+      );
     }
     if (rule.types !== undefined && (type & rule.types) === 0) {
       const types = rule.types;
@@ -644,13 +689,21 @@ class Validation {
       );
     }
     const isText = typeof value === "string";
-    if (rule.constant !== undefined && canonical(value) !== rule.constant) {
+    if (rule.constant !== undefined && keyOf(value) !== rule.constant) {
       const listed = rule.listed ?? "";
-      return this.fault("const", () => `${describe(value)} has to be ${listed}`, () => ({ listed, text: isText }));
+      return this.fault(
+        "const",
+        () => `${describe(value)} has to be ${listed}`,
+        () => ({ listed, text: isText }),
+      );
     }
-    if (rule.constants !== undefined && !rule.constants.has(canonical(value))) {
+    if (rule.constants !== undefined && !rule.constants.has(keyOf(value))) {
       const listed = rule.listed ?? "";
-      return this.fault("enum", () => `${describe(value)} is none of ${listed}`, () => ({ listed, text: isText }));
+      return this.fault(
+        "enum",
+        () => `${describe(value)} is none of ${listed}`,
+        () => ({ listed, text: isText }),
+      );
     }
     if (
       seen === undefined &&
@@ -709,7 +762,8 @@ class Validation {
           holds = isMultiple(n, bound);
           how = "a multiple of";
       }
-      if (!holds) ok = this.fault(keyword, () => `${describe(n)} has to be ${how} ${describe(bound)}`);
+      if (!holds)
+        ok = this.fault(keyword, () => `${describe(n)} has to be ${how} ${describe(bound)}`);
     }
     return ok;
   }
@@ -719,10 +773,16 @@ class Validation {
     if (rule.minLength !== undefined || rule.maxLength !== undefined) {
       const length = codePoints(s);
       if (length < (rule.minLength ?? 0)) {
-        ok = this.fault("minLength", () => `${quote(s)} has ${length} characters, and needs ${rule.minLength}`);
+        ok = this.fault(
+          "minLength",
+          () => `${quote(s)} has ${length} characters, and needs ${rule.minLength}`,
+        );
       }
       if (length > (rule.maxLength ?? Infinity)) {
-        ok = this.fault("maxLength", () => `${quote(s)} has ${length} characters, and may have ${rule.maxLength}`);
+        ok = this.fault(
+          "maxLength",
+          () => `${quote(s)} has ${length} characters, and may have ${rule.maxLength}`,
+        );
       }
     }
     const expression = rule.pattern;
@@ -739,15 +799,21 @@ class Validation {
   private checkArray(rule: Rule, items: readonly unknown[], seen: Seen | undefined): boolean {
     let ok = true;
     if (items.length < rule.minItems) {
-      ok = this.fault("minItems", () => `the list has ${items.length} items, and needs ${rule.minItems}`);
+      ok = this.fault(
+        "minItems",
+        () => `the list has ${items.length} items, and needs ${rule.minItems}`,
+      );
     }
     if (items.length > rule.maxItems) {
-      ok = this.fault("maxItems", () => `the list has ${items.length} items, and may have ${rule.maxItems}`);
+      ok = this.fault(
+        "maxItems",
+        () => `the list has ${items.length} items, and may have ${rule.maxItems}`,
+      );
     }
     if (rule.unique) {
       const had = new Map<string, number>();
       for (const [i, item] of items.entries()) {
-        const key = canonical(item);
+        const key = keyOf(item);
         const first = had.get(key);
         if (first !== undefined) {
           ok = this.fault("uniqueItems", () => `items ${first} and ${i} are the same; remove one`);
@@ -766,7 +832,10 @@ class Validation {
       } else if (rule.items === undefined) {
         break;
       } else if (rule.items.verdict === false) {
-        ok = this.fault("items", () => `item ${i} is one too many: the list ends after ${prefix.length}`);
+        ok = this.fault(
+          "items",
+          () => `item ${i} is one too many: the list ends after ${prefix.length}`,
+        );
         continue;
       } else {
         ok = this.child(rule.items, String(i), item) && ok;
@@ -779,7 +848,12 @@ class Validation {
     return ok;
   }
 
-  private checkContains(rule: Rule, contains: Rule, items: readonly unknown[], seen: Seen | undefined): boolean {
+  private checkContains(
+    rule: Rule,
+    contains: Rule,
+    items: readonly unknown[],
+    seen: Seen | undefined,
+  ): boolean {
     let found = 0;
     for (let i = 0; i < items.length; i++) {
       if (this.quietly(() => this.child(contains, String(i), items[i]))) {
@@ -803,11 +877,18 @@ class Validation {
   }
 
   private checkObject(rule: Rule, members: Members, seen: Seen | undefined): boolean {
-    const names = Object.keys(members).filter((name) => members[name] !== undefined);
-    const has = (name: string): boolean => Object.hasOwn(members, name) && members[name] !== undefined;
+    let names = Object.keys(members);
+    if (names.some((name) => members[name] === undefined)) {
+      names = names.filter((name) => members[name] !== undefined); // the same as not there
+    }
+    const has = (name: string): boolean =>
+      Object.hasOwn(members, name) && members[name] !== undefined;
     let ok = true;
     if (names.length < rule.minProperties) {
-      ok = this.fault("minProperties", () => `the object has ${names.length} properties, and needs ${rule.minProperties}`);
+      ok = this.fault(
+        "minProperties",
+        () => `the object has ${names.length} properties, and needs ${rule.minProperties}`,
+      );
     }
     if (names.length > rule.maxProperties) {
       ok = this.fault(
@@ -816,7 +897,8 @@ class Validation {
       );
     }
     for (const name of rule.required ?? []) {
-      if (!has(name)) ok = this.fault("required", () => `property ${quote(name)} is required; add it`);
+      if (!has(name))
+        ok = this.fault("required", () => `property ${quote(name)} is required; add it`);
     }
     if (!ok && !this.explaining) return false;
     for (const [of, dependent] of rule.dependents ?? []) {
@@ -826,7 +908,10 @@ class Validation {
       if (!has(of)) continue;
       for (const name of needed) {
         if (!has(name)) {
-          ok = this.fault("dependentRequired", () => `property ${quote(name)} is required beside ${quote(of)}; add it`);
+          ok = this.fault(
+            "dependentRequired",
+            () => `property ${quote(name)} is required beside ${quote(of)}; add it`,
+          );
         }
       }
     }
@@ -850,7 +935,10 @@ class Validation {
         if (rule.additional.verdict === false) {
           ok =
             this.at(name, () =>
-              this.fault("additionalProperties", () => `property ${quote(name)} is not allowed here; remove it`),
+              this.fault(
+                "additionalProperties",
+                () => `property ${quote(name)} is not allowed here; remove it`,
+              ),
             ) && ok;
         } else {
           ok = this.child(rule.additional, name, member) && ok;
@@ -900,7 +988,10 @@ class Validation {
       for (const one of rule.oneOf) {
         if (!this.quietly(() => this.inPlace(one, value, seen))) continue;
         if (++matched > 1) {
-          ok = this.fault("oneOf", () => `${describe(value)} fits more than one alternative, and has to fit exactly one`);
+          ok = this.fault(
+            "oneOf",
+            () => `${describe(value)} fits more than one alternative, and has to fit exactly one`,
+          );
           break;
         }
       }
@@ -913,7 +1004,9 @@ class Validation {
     }
     const condition = rule.if;
     if (condition !== undefined) {
-      const branch = this.quietly(() => this.inPlace(condition, value, seen)) ? rule.then : rule.else;
+      const branch = this.quietly(() => this.inPlace(condition, value, seen))
+        ? rule.then
+        : rule.else;
       if (branch !== undefined) ok = this.inPlace(branch, value, seen) && ok;
     }
     return ok;
@@ -931,7 +1024,10 @@ class Validation {
       if (member === undefined || seen.has(key)) continue;
       if (rest.verdict === false) {
         const keyword = isArray ? "unevaluatedItems" : "unevaluatedProperties";
-        ok = this.at(name, () => this.fault(keyword, () => `${quote(name)} is not allowed here; remove it`)) && ok;
+        ok =
+          this.at(name, () =>
+            this.fault(keyword, () => `${quote(name)} is not allowed here; remove it`),
+          ) && ok;
       } else {
         ok = this.child(rest, name, member) && ok;
       }
@@ -944,7 +1040,10 @@ class Validation {
   private explainBranches(keyword: string, branches: readonly Rule[], value: unknown): false {
     if (!this.explaining) return false;
     if (this.steps > explainSteps) {
-      return this.fault(keyword, () => `${describe(value)} fits none of the ${branches.length} alternatives`);
+      return this.fault(
+        keyword,
+        () => `${describe(value)} fits none of the ${branches.length} alternatives`,
+      );
     }
     const before = this.faults;
     const all = branches.map((branch) => {
@@ -976,7 +1075,10 @@ class Validation {
     }
     return this.fault(keyword, () => {
       const first = closest[0];
-      const place = first === undefined || first.pointer === here ? "" : ` at ${first.pointer.slice(here.length)}`;
+      const place =
+        first === undefined || first.pointer === here
+          ? ""
+          : ` at ${first.pointer.slice(here.length)}`;
       return `${describe(value)} fits none of the ${branches.length} alternatives; of the closest${place}: ${first?.message ?? ""}`;
     });
   }
@@ -1005,9 +1107,14 @@ function isWrongKind(faults: readonly Fault[], here: string): boolean {
 }
 
 /** Puts alternatives that differ in type or in a constant into one sentence. */
-function summary(all: readonly (readonly Fault[])[], here: string, keyword: string): Fault | undefined {
+function summary(
+  all: readonly (readonly Fault[])[],
+  here: string,
+  keyword: string,
+): Fault | undefined {
   for (const first of all[0] ?? []) {
-    if ((first.types === undefined && first.listed === undefined) || below(first.pointer, here) > 1) continue;
+    if ((first.types === undefined && first.listed === undefined) || below(first.pointer, here) > 1)
+      continue;
     const same = all.map((faults) =>
       faults.find(
         (f) =>
@@ -1020,7 +1127,12 @@ function summary(all: readonly (readonly Fault[])[], here: string, keyword: stri
     if (found.length < all.length) continue;
     if (first.types !== undefined) {
       const types = found.reduce((bits, f) => bits | (f.types ?? 0), 0);
-      return { pointer: first.pointer, keyword, types, message: `it has to be ${describeTypes(types)}` };
+      return {
+        pointer: first.pointer,
+        keyword,
+        types,
+        message: `it has to be ${describeTypes(types)}`,
+      };
     }
     const listed = found.map((f) => f.listed).join(", ");
     return { pointer: first.pointer, keyword, listed, message: `it is none of ${listed}` };
@@ -1083,7 +1195,8 @@ function modern(text: string): string {
     const c = text.charAt(i);
     if (c === "\\") {
       const next = text.charAt(++i);
-      const needed = /[A-Za-z0-9^$\\.*+?()[\]{}|/]/.test(next) || (inClass && next === "-") || next === "";
+      const needed =
+        /[A-Za-z0-9^$\\.*+?()[\]{}|/]/.test(next) || (inClass && next === "-") || next === "";
       out += needed ? c + next : next;
     } else if (inClass) {
       inClass = c !== "]";
@@ -1110,7 +1223,12 @@ function modern(text: string): string {
 
 function isRegex(s: string): boolean {
   // What another engine would read as something else.
-  if (/\{,[0-9]+\}|\[\[?[^\]]*\[:\^?[A-Za-z]+:\]|\(\?[imsxnuULadD^-]+[:)]/.test(s.replace(/\\./gsu, "__"))) return false;
+  if (
+    /\{,[0-9]+\}|\[\[?[^\]]*\[:\^?[A-Za-z]+:\]|\(\?[imsxnuULadD^-]+[:)]/.test(
+      s.replace(/\\./gsu, "__"),
+    )
+  )
+    return false;
   try {
     return new RegExp(modern(s), "u") instanceof RegExp;
   } catch {
@@ -1148,10 +1266,12 @@ function isDateTime(s: string): boolean {
   return /^.{10}[Tt]/.test(s) && isDate(s.slice(0, 10)) && isTime(s.slice(11));
 }
 
+const durationDate = "(?:[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D)";
+const durationTime = "T(?:[0-9]+H(?:[0-9]+M(?:[0-9]+S)?)?|[0-9]+M(?:[0-9]+S)?|[0-9]+S)";
+const duration = new RegExp(`^P(?:[0-9]+W|${durationDate}(?:${durationTime})?|${durationTime})$`);
+
 function isDuration(s: string): boolean {
-  const date = "(?:[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D)";
-  const clock = "T(?:[0-9]+H(?:[0-9]+M(?:[0-9]+S)?)?|[0-9]+M(?:[0-9]+S)?|[0-9]+S)";
-  return new RegExp(`^P(?:[0-9]+W|${date}(?:${clock})?|${clock})$`).test(s);
+  return duration.test(s);
 }
 
 function isUUID(s: string): boolean {
@@ -1199,7 +1319,11 @@ function isMailbox(s: string, isHost: (host: string) => boolean): boolean {
   if (local.startsWith('"')) {
     // A backslash lets any character follow it.
     if (!/^"(?:\\[^]|[^"\\\u0000-\u001f\u007f])*"$/u.test(local)) return false;
-  } else if (!local.split(".").every((atom) => /^(?:[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]|[^\u0000-\u007f])+$/.test(atom))) {
+  } else if (
+    !local
+      .split(".")
+      .every((atom) => /^(?:[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]|[^\u0000-\u007f])+$/.test(atom))
+  ) {
     return false;
   }
   if (domain.startsWith("[")) {
@@ -1220,7 +1344,11 @@ function isHostname(s: string): boolean {
     if (!isLabel(label)) return false;
     if (/^xn--/i.test(label)) {
       const decoded = decodePunycode(label.slice(4));
-      return decoded !== undefined && isULabel(decoded) && isBidiLabel(decoded, rightToLeft.test(decoded));
+      return (
+        decoded !== undefined &&
+        isULabel(decoded) &&
+        isBidiLabel(decoded, rightToLeft.test(decoded))
+      );
     }
     return label.length <= 3 || label.slice(2, 4) !== "--";
   });
@@ -1262,7 +1390,9 @@ function isULabel(s: string): boolean {
   if (all.length === 0 || s.startsWith("-") || s.endsWith("-") || /^\p{M}/u.test(s)) return false;
   if (all.length > 3 && all[2] === "-" && all[3] === "-") return false;
   if (/[\u0660-\u0669]/.test(s) && /[\u06f0-\u06f9]/.test(s)) return false;
-  const kana = /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u.test(s.replace(/\u30fb/g, ""));
+  const kana = /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u.test(
+    s.replace(/\u30fb/g, ""),
+  );
   return all.every((c, i) => {
     const before = all[i - 1] ?? "";
     const after = all[i + 1] ?? "";
@@ -1281,7 +1411,8 @@ function isULabel(s: string): boolean {
       case "\u200c":
         return (
           before !== "" &&
-          (viramas.includes(before) || (joinsBackward(before) && !notJoining.includes(before) && joinsBackward(after)))
+          (viramas.includes(before) ||
+            (joinsBackward(before) && !notJoining.includes(before) && joinsBackward(after)))
         );
     }
     if (refusedLabels.includes(c)) return false;
@@ -1397,7 +1528,8 @@ function isIRIReference(s: string): boolean {
   rest = rest.split("?", 1)[0] ?? "";
   if (!rest.startsWith("//")) return !/[[\]]/.test(rest);
   const slash = rest.indexOf("/", 2);
-  const [authority, path] = slash < 0 ? [rest.slice(2), ""] : [rest.slice(2, slash), rest.slice(slash + 1)];
+  const [authority, path] =
+    slash < 0 ? [rest.slice(2), ""] : [rest.slice(2, slash), rest.slice(slash + 1)];
   return !/[[\]]/.test(path) && isAuthority(authority);
 }
 
@@ -1435,7 +1567,7 @@ function isIRI(s: string): boolean {
 function isURITemplate(s: string): boolean {
   const name = "(?:[A-Za-z0-9_]|%[0-9a-fA-F]{2})+";
   const spec = `${name}(?:\\.${name})*(?::[1-9][0-9]{0,3})?\\*?`;
-  const literal = "(?:[^\\u0000-\\u0020\\u007f\"<>\\\\^`{|}%]|%[0-9a-fA-F]{2})";
+  const literal = '(?:[^\\u0000-\\u0020\\u007f"<>\\\\^`{|}%]|%[0-9a-fA-F]{2})';
   return new RegExp(`^(?:${literal}|\\{[+#./;?&=,!@|]?${spec}(?:,${spec})*\\})*$`, "u").test(s);
 }
 
@@ -1468,7 +1600,7 @@ const named = ["id", "source", "type", "subject", "time", "datacontenttype", "da
 
 // What no attribute may have (CloudEvents 1.0 §2): control characters, and code
 // points that are no characters.
-const noAttribute = /[\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff]/;
+const noAttribute = /[\u0000-\u001f\u007f-\u009f\p{Noncharacter_Code_Point}]/u;
 
 function isJSONType(contentType: unknown): boolean {
   if (typeof contentType !== "string") return true;
@@ -1476,7 +1608,8 @@ function isJSONType(contentType: unknown): boolean {
   return kind === "" || /^[^/]*\/(?:json|.+\+json)$/i.test(kind);
 }
 
-const mediaType = /^\s*[^\u0000-\u0020\u007f-\uffff()<>@,;:\\"/[\]?=]+\/[^\u0000-\u0020\u007f-\uffff()<>@,;:\\"/[\]?=]+\s*(?:;|$)/;
+const mediaType =
+  /^\s*[^\u0000-\u0020\u007f-\uffff()<>@,;:\\"/[\]?=]+\/[^\u0000-\u0020\u007f-\uffff()<>@,;:\\"/[\]?=]+\s*(?:;|$)/;
 
 /** Checks the envelope, which members that are null have been taken out of. */
 function checkEnvelope(event: Members): Problem[] {
@@ -1493,19 +1626,29 @@ function checkEnvelope(event: Members): Problem[] {
   }
   for (const name of ["id", "source", "type"]) {
     if (event[name] === undefined || event[name] === "") {
-      say(event[name] === undefined ? "" : "/" + name, "required", `${name} is required and may not be empty`);
+      say(
+        event[name] === undefined ? "" : "/" + name,
+        "required",
+        `${name} is required and may not be empty`,
+      );
     }
   }
   for (const name of Object.keys(event)) {
     const value = event[name];
-    if (value === undefined || name === "data" || name === "data_base64" || name === "specversion") continue;
+    if (value === undefined || name === "data" || name === "data_base64" || name === "specversion")
+      continue;
     const pointer = "/" + name.replace(/~/g, "~0").replace(/\//g, "~1");
     if (!/^[a-z0-9]+$/.test(name)) {
-      say(pointer, "name", `${quote(name)} is no name of an attribute, which has lower-case letters and digits`);
-    } else if (named.includes(name) && typeof value !== "string") {
+      say(
+        pointer,
+        "name",
+        `${quote(name)} is no name of an attribute, which has lower-case letters and digits`,
+      );
+    } else if (typeof value !== "string" && named.includes(name)) {
       say(pointer, "type", `${name} has to be a text`);
     } else if (typeof value === "string") {
-      if (noAttribute.test(value)) say(pointer, "characters", `${name} has a control character, or what is no character`);
+      if (noAttribute.test(value))
+        say(pointer, "characters", `${name} has a control character, or what is no character`);
     } else if (
       typeof value !== "boolean" &&
       !(typeof value === "number" && Number.isInteger(value) && Math.abs(value + 0.5) < 0x80000000)
@@ -1515,7 +1658,8 @@ function checkEnvelope(event: Members): Problem[] {
   }
   const format = (name: string, holds: (s: string) => boolean, what: string): void => {
     const value = event[name];
-    if (typeof value === "string" && (value !== "" || name === "time") && !holds(value)) say("/" + name, "format", `${name} is no ${what}`);
+    if (typeof value === "string" && (value !== "" || name === "time") && !holds(value))
+      say("/" + name, "format", `${name} is no ${what}`);
   };
   const isReference = (s: string): boolean =>
     !/[\u0000-\u0020"<>\\^`{|}]|%(?![0-9a-fA-F]{2})|#.*#/s.test(s);
@@ -1535,7 +1679,11 @@ function isTimestamp(s: string): boolean {
 
 function decodeBase64(text: string): string | undefined {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$/.test(text)) {
+  if (
+    !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$/.test(
+      text,
+    )
+  ) {
     return undefined;
   }
   let bits = 0;
@@ -1559,11 +1707,17 @@ function decodeBase64(text: string): string | undefined {
 // ---------------------------------------------------------------------------
 // Names in TypeScript that are not those that travel.
 
-function decode(value: unknown, codec: Codec | undefined, pointer: string, problems: Problem[]): unknown {
+function decode(
+  value: unknown,
+  codec: Codec | undefined,
+  pointer: string,
+  problems: Problem[],
+): unknown {
   if (codec === undefined) return value;
   if (Array.isArray(value)) {
     return value.map((item: unknown, i) => {
-      const inner = codec.prefix !== undefined && i < codec.prefix.length ? codec.prefix[i] : codec.items;
+      const inner =
+        codec.prefix !== undefined && i < codec.prefix.length ? codec.prefix[i] : codec.items;
       return decode(item, inner?.(), `${pointer}/${i}`, problems);
     });
   }
@@ -1571,13 +1725,24 @@ function decode(value: unknown, codec: Codec | undefined, pointer: string, probl
   const out: Members = {};
   const members = value as Members;
   for (const name of Object.keys(members)) {
-    const field = codec.fields !== undefined && Object.hasOwn(codec.fields, name) ? codec.fields[name] : undefined;
+    const field =
+      codec.fields !== undefined && Object.hasOwn(codec.fields, name)
+        ? codec.fields[name]
+        : undefined;
     const to = field?.name ?? name;
     const token = `${pointer}/${name.replace(/~/g, "~0").replace(/\//g, "~1")}`;
     if (Object.hasOwn(out, to)) {
-      problems.push({ pointer: token, keyword: "x-ts-name", message: `${quote(to)} is the name of two properties` });
+      problems.push({
+        pointer: token,
+        keyword: "x-ts-name",
+        message: `${quote(to)} is the name of two properties`,
+      });
     }
-    put(out, to, decode(members[name], (field === undefined ? codec.rest : field.codec)?.(), token, problems));
+    put(
+      out,
+      to,
+      decode(members[name], (field === undefined ? codec.rest : field.codec)?.(), token, problems),
+    );
   }
   for (const [name, field] of Object.entries(codec.fields ?? {})) {
     if (field.fill !== undefined && !Object.hasOwn(members, name)) {
@@ -1591,25 +1756,59 @@ function encode(value: unknown, codec: Codec | undefined): unknown {
   if (codec === undefined) return value;
   if (Array.isArray(value)) {
     return value.map((item: unknown, i) => {
-      const inner = codec.prefix !== undefined && i < codec.prefix.length ? codec.prefix[i] : codec.items;
+      const inner =
+        codec.prefix !== undefined && i < codec.prefix.length ? codec.prefix[i] : codec.items;
       return encode(item, inner?.());
     });
   }
   if (typeof value !== "object" || value === null || typeOf(value) !== 64) return value;
-  const names = new Map(Object.entries(codec.fields ?? {}).map(([name, field]) => [field.name, [name, field] as const]));
+  const names = new Map(
+    Object.entries(codec.fields ?? {}).map(([name, field]) => [field.name, [name, field] as const]),
+  );
   const out: Members = {};
   const members = value as Members;
   for (const name of Object.keys(members)) {
     const known = names.get(name);
-    put(out, known?.[0] ?? name, encode(members[name], (known === undefined ? codec.rest : known[1].codec)?.()));
+    put(
+      out,
+      known?.[0] ?? name,
+      encode(members[name], (known === undefined ? codec.rest : known[1].codec)?.()),
+    );
   }
   return out;
+}
+
+/** Finds what JSON.stringify would write as something else, or not at all. */
+function unwritable(value: unknown, pointer: string, depth: number, problems: Problem[]): void {
+  let message = "";
+  if (depth > maxDepth) {
+    message = `it is nested deeper than ${maxDepth}, or holds itself`;
+  } else if (typeof value === "string") {
+    if (!isWellFormed(value)) message = "there is half of a surrogate pair in a text";
+  } else if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++)
+      unwritable(value[i], `${pointer}/${i}`, depth + 1, problems);
+  } else if (typeOf(value) === 64) {
+    for (const [name, member] of Object.entries(value as Members)) {
+      if (!isWellFormed(name)) message = "there is half of a surrogate pair in a name";
+      if (member === undefined || problems.length > maxProblems) continue;
+      const token = name.replace(/~/g, "~0").replace(/\//g, "~1");
+      unwritable(member, `${pointer}/${token}`, depth + 1, problems);
+    }
+  } else if (typeOf(value) === 0) {
+    message = `${describe(value)} is no value of JSON`;
+  }
+  if (message !== "") problems.push({ pointer, keyword: "json", message });
 }
 
 /** Finds a number that the language's own cannot hold. */
 function inexact(value: unknown, pointer: string, problems: Problem[]): void {
   if (value instanceof ExactNumber) {
-    problems.push({ pointer, keyword: "number", message: `${value.text} is more than a number here holds exactly` });
+    problems.push({
+      pointer,
+      keyword: "number",
+      message: `${value.text} is more than a number here holds exactly`,
+    });
   } else if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) inexact(value[i], `${pointer}/${i}`, problems);
   } else if (typeof value === "object" && value !== null) {
@@ -1643,7 +1842,11 @@ class Side {
       if (value !== undefined && !(value === "" && named.includes(name))) {
         problems.push(...validate(rule, value, "/" + name));
       } else if (required) {
-        problems.push({ pointer: "", keyword: "required", message: `${name} is required by the contract; add it` });
+        problems.push({
+          pointer: "",
+          keyword: "required",
+          message: `${name} is required by the contract; add it`,
+        });
       }
     }
     if (this.whole !== undefined) problems.push(...validate(this.whole, event, ""));
@@ -1651,8 +1854,16 @@ class Side {
       if (event["data"] === undefined) {
         problems.push(
           event["data_base64"] === undefined
-            ? { pointer: "", keyword: "required", message: "data is required by the contract; add it" }
-            : { pointer: "/data_base64", keyword: "data_base64", message: "the data are no JSON, which the contract describes" },
+            ? {
+                pointer: "",
+                keyword: "required",
+                message: "data is required by the contract; add it",
+              }
+            : {
+                pointer: "/data_base64",
+                keyword: "data_base64",
+                message: "the data are no JSON, which the contract describes",
+              },
         );
       } else if (!isJSONType(event["datacontenttype"])) {
         problems.push({
@@ -1680,7 +1891,11 @@ export class Contract<E extends { readonly type: string }> {
     this.strict = strict;
   }
 
-  private side(made: Map<string, Side>, type: string, of: (e: EventSchemas) => Schemas): Side | undefined {
+  private side(
+    made: Map<string, Side>,
+    type: string,
+    of: (e: EventSchemas) => Schemas,
+  ): Side | undefined {
     const schemas = this.events.get(type);
     let side = made.get(type);
     if (side === undefined && schemas !== undefined) {
@@ -1697,9 +1912,14 @@ export class Contract<E extends { readonly type: string }> {
       value = parseJSON(text);
     } catch (e) {
       if (!(e instanceof SyntaxProblem)) throw e;
-      return invalid({ pointer: "", keyword: "json", message: `the text is no JSON: ${e.message}` });
+      return invalid({
+        pointer: "",
+        keyword: "json",
+        message: `the text is no JSON: ${e.message}`,
+      });
     }
-    if (typeOf(value) !== 64) return invalid({ pointer: "", keyword: "type", message: "an event is an object" });
+    if (typeOf(value) !== 64)
+      return invalid({ pointer: "", keyword: "type", message: "an event is an object" });
     const event = value as Members;
     for (const name of Object.keys(event)) {
       if (event[name] === null && name !== "data") delete event[name]; // the same as not there
@@ -1709,14 +1929,23 @@ export class Contract<E extends { readonly type: string }> {
       const problems = checkEnvelope(event);
       if (problems.length > 0) return { outcome: "invalid", problems };
       if (!this.strict) return { outcome: "unknown-type", type: String(type) };
-      return invalid({ pointer: "/type", keyword: "type", message: `${describe(type)} is no event type of the contract` });
+      return invalid({
+        pointer: "/type",
+        keyword: "type",
+        message: `${describe(type)} is no event type of the contract`,
+      });
     }
     const encoded = event["data_base64"];
     if (encoded !== undefined) {
       const problem = { pointer: "/data_base64", keyword: "data_base64", message: "" };
-      if (typeof encoded !== "string") return invalid({ ...problem, message: "data_base64 has to be a text" });
-      if (!/^[A-Za-z0-9+/]*={0,2}$/.test(encoded)) return invalid({ ...problem, message: "it is no base64 (RFC 4648)" });
-      const data = isJSONType(event["datacontenttype"]) && event["data"] === undefined ? decodeBase64(encoded) : undefined;
+      if (typeof encoded !== "string")
+        return invalid({ ...problem, message: "data_base64 has to be a text" });
+      if (!/^[A-Za-z0-9+/]*={0,2}$/.test(encoded))
+        return invalid({ ...problem, message: "it is no base64 (RFC 4648)" });
+      const data =
+        isJSONType(event["datacontenttype"]) && event["data"] === undefined
+          ? decodeBase64(encoded)
+          : undefined;
       if (data !== undefined) {
         try {
           event["data"] = parseJSON(data);
@@ -1730,14 +1959,21 @@ export class Contract<E extends { readonly type: string }> {
     if (problems.length === 0) inexact(event, "", problems);
     const codec = this.events.get(type)?.codec?.();
     const decoded = problems.length === 0 ? decode(event, codec, "", problems) : undefined;
-    return problems.length > 0 ? { outcome: "invalid", problems } : { outcome: "event", event: decoded as E };
+    return problems.length > 0
+      ? { outcome: "invalid", problems }
+      : { outcome: "event", event: decoded as E };
   }
 
   /** Reads an event of one type. */
   parse<T extends E>(text: string, type: T["type"]): T {
     const reading = this.read(text);
     if (reading.outcome === "event" && reading.event.type === type) return reading.event as T;
-    const other = reading.outcome === "event" ? reading.event.type : reading.outcome === "unknown-type" ? reading.type : "";
+    const other =
+      reading.outcome === "event"
+        ? reading.event.type
+        : reading.outcome === "unknown-type"
+          ? reading.type
+          : "";
     throw new ContractError(
       `cannot read an event of type ${type}`,
       reading.outcome === "invalid"
@@ -1748,45 +1984,41 @@ export class Contract<E extends { readonly type: string }> {
 
   /** What is wrong with an event that is to be sent. */
   validate(event: unknown, type?: string): Problem[] {
-    if (typeOf(event) !== 64) return [{ pointer: "", keyword: "type", message: "an event is an object" }];
+    if (typeOf(event) !== 64)
+      return [{ pointer: "", keyword: "type", message: "an event is an object" }];
     const given = (event as Members)["type"];
     const own = type ?? (typeof given === "string" ? given : "");
     const travelling = encode(event, this.events.get(own)?.codec?.()) as Members;
     const side = this.side(this.writers, own, (e) => e.write ?? e.read);
     if (side === undefined || given !== own) {
       const message =
-        type === undefined ? `${describe(given)} is no event type of the contract` : `the type has to be ${quote(type)}`;
+        type === undefined
+          ? `${describe(given)} is no event type of the contract`
+          : `the type has to be ${quote(type)}`;
       return [{ pointer: "/type", keyword: "const", message }];
     }
     const problems = side.check(travelling);
     if (problems.length > 0) return problems;
-    try {
-      this.text(travelling);
-    } catch (e) {
-      const message = e instanceof Error ? e.message : String(e);
-      return [{ pointer: "", keyword: "json", message: `it cannot be written as JSON: ${message}` }];
-    }
+    unwritable(travelling, "", 0, problems);
     return problems;
-  }
-
-  private text(travelling: unknown): string {
-    return JSON.stringify(travelling, (_, value: unknown) => {
-      if (typeof value === "string" && !isWellFormed(value)) throw new Error("there is half of a surrogate pair in a text");
-      if (typeof value === "number" && !Number.isFinite(value)) throw new Error(`${value} is no number of JSON`);
-      return value;
-    });
   }
 
   /** Writes an event in the JSON format, once it holds to the contract. */
   serialize(event: E): string {
     const problems = this.validate(event);
-    if (problems.length > 0) throw new ContractError(`cannot write an event of type ${event.type}`, problems);
-    return this.stringify(event);
+    if (problems.length > 0)
+      throw new ContractError(`cannot write an event of type ${event.type}`, problems);
+    return JSON.stringify(encode(event, this.events.get(event.type)?.codec?.()));
   }
 
   /** Writes an event in the JSON format as it is. */
   stringify(event: E): string {
-    return this.text(encode(event, this.events.get(event.type)?.codec?.()));
+    const travelling = encode(event, this.events.get(event.type)?.codec?.());
+    const problems: Problem[] = [];
+    unwritable(travelling, "", 0, problems);
+    if (problems.length > 0)
+      throw new ContractError(`cannot write an event of type ${event.type}`, problems);
+    return JSON.stringify(travelling);
   }
 }
 
@@ -1797,5 +2029,7 @@ function invalid(problem: Problem): { outcome: "invalid"; problems: readonly Pro
 /** An extension attribute of an event that its type does not declare. */
 export function extension(event: object, name: string): string | number | boolean | undefined {
   const value: unknown = Object.hasOwn(event, name) ? (event as Members)[name] : undefined;
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : undefined;
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+    ? value
+    : undefined;
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -166,6 +167,7 @@ type tsVector struct {
 	want    any    // of a valid one: what is to come back
 	pointer string // of a near miss
 	keyword string
+	outcome string // "" for that of a sample or a near miss
 }
 
 type tsAnswer struct {
@@ -175,8 +177,128 @@ type tsAnswer struct {
 	Problems []struct{ Pointer, Keyword, Message string }
 }
 
+// tsUsage is what has to be an error, and what may not be one.
+const tsUsage = `
+import { ContractError, createOrderPaidV1, parseEvent, serializeOrderPaidV1, validateEvent, type AnyEvent, type OrderPaidV1 } from "./orders/index.js";
+import { Severity, parseReadingTaken, type Failure, type Measured } from "./hard/index.js";
+
+export function kelvin(m: Measured): number | string | undefined {
+  return m.kind === "temperature" ? m.kelvin : m.gauge;
+}
+
+export const failure: Failure = { code: 7, severity: Severity.Fatal, cause: { code: 1, severity: "new" } };
+export const at = (): string => parseReadingTaken("{}").data.takenAt;
+
+export function narrow(event: AnyEvent): number {
+  switch (event.type) {
+    case "orders.paid.v1":
+      return event.data.total_minor;
+    case "orders.refunded.v1":
+      // @ts-expect-error total_minor is of another event
+      return event.data.total_minor;
+    default:
+      return 0;
+  }
+}
+
+const data = { order_id: "o", customer_id: "c", total_minor: 1, currency: "USD", paid_at: "2026-04-10T15:19:58Z" };
+// @ts-expect-error subject is required by the contract
+export const incomplete = (): unknown => createOrderPaidV1({ id: "1", time: data.paid_at, data });
+// @ts-expect-error the type is a literal
+export const other: OrderPaidV1["type"] = "orders.cancelled.v1";
+// @ts-expect-error it may be undefined
+export const sure = (): AnyEvent => parseEvent("{}");
+// @ts-expect-error an optional attribute is there, or not; it is not undefined
+export const exact: Pick<OrderPaidV1, "dataschema"> = { dataschema: undefined };
+
+// checkWriter throws where a writer lets pass what it must not.
+export function checkWriter(): void {
+  const good = createOrderPaidV1({ id: "1", subject: "o", time: data.paid_at, data });
+  const round = parseEvent(serializeOrderPaidV1(good));
+  if (JSON.stringify(round) !== JSON.stringify(good)) throw new Error(JSON.stringify(round));
+  if (validateEvent({ ...good, data: { ...data, later: undefined }, subject2: undefined }).length > 0) throw new Error("undefined is not there");
+  const itself: { [name: string]: unknown } = { ...data };
+  itself["later"] = itself;
+  for (const [pointer, event] of [
+    ["/data/later", { ...good, data: { ...data, later: 1 } }], // no producer emits it
+    ["/data/total_minor", { ...good, data: { ...data, total_minor: NaN } }],
+    ["/data/total_minor", { ...good, data: { ...data, total_minor: 1n } }],
+    ["/data/customer_id", { ...good, data: { ...data, customer_id: "\ud800" } }],
+    ["/data/paid_at", { ...good, data: { ...data, paid_at: new Date(0) } }],
+    ["/time", { ...good, time: new Date(0) }],
+    ["/x", { ...good, x: () => 1 }],
+    ["/data/later", { ...good, data: itself }],
+    ["/type", { ...good, type: "orders.later.v9" }],
+    ["", 5],
+  ] as const) {
+    const problems = validateEvent(event);
+    if (!problems.some((p) => p.pointer === pointer)) throw new Error(pointer + " " + JSON.stringify(problems));
+  }
+  try {
+    serializeOrderPaidV1({ ...good, subject: "" });
+  } catch (e) {
+    if (e instanceof ContractError && e.problems.length === 1) return;
+    throw e;
+  }
+  throw new Error("an event without its subject was written");
+}
+`
+
+// tsBehaviour are events whose fate is none of their data's schema.
+func tsBehaviour(t *testing.T) (all []tsVector) {
+	envelope := `"specversion":"1.0","id":"1","source":"orders-service","type":"orders.paid.v1","subject":"o","time":"2026-04-10T15:20:00Z"`
+	paid := `{"order_id":"o","customer_id":"c","total_minor":1,"currency":"USD","paid_at":"2026-04-10T15:19:58Z"}`
+	with := func(old, new string) string {
+		return "{" + strings.Replace(envelope, old, new, 1) + `,"data":` + paid + "}"
+	}
+	for i, test := range []struct{ module, text, outcome, pointer, keyword string }{
+		{"orders", with("", ""), "event", "", ""},
+		{"orders", " \n" + with("", "") + "\t", "event", "", ""},
+		{"orders", with("", `"other":true,"n":-2147483648,`), "event", "", ""},
+		{"orders", with("", `"subject2":null,`), "event", "", ""},
+		{"orders", with(`"orders.paid.v1"`, `"orders.later.v9"`), "unknown-type", "", ""},
+		{"hard", with("", ""), "invalid", "/type", "type"},
+		{"orders", with(`"subject":"o"`, `"subject":null`), "invalid", "", "required"},
+		{"orders", with(`"orders-service"`, `"someone-else"`), "invalid", "/source", "const"},
+		{"orders", with(`"id":"1"`, `"id":""`), "invalid", "/id", "required"},
+		{"orders", with(`"id":"1"`, `"id":1`), "invalid", "/id", "type"},
+		{"orders", with(`"1.0"`, `"0.3"`), "invalid", "/specversion", "const"},
+		{"orders", with("", `"n":1.5,`), "invalid", "/n", "type"},
+		{"orders", with("", `"n":2147483648,`), "invalid", "/n", "type"},
+		{"orders", with("", `"Name":"x",`), "invalid", "/Name", "name"},
+		{"orders", with("", `"x":"a\u0007",`), "invalid", "/x", "characters"},
+		{"orders", with("", `"x":"\ud83f\udffe",`), "invalid", "/x", "characters"},
+		{"orders", with("", `"x":"\ud83d\ude00",`), "event", "", ""},
+		{"orders", with(":20:00Z", ":20Z"), "invalid", "/time", "format"},
+		{"orders", with("", `"datacontenttype":"text/plain",`), "invalid", "/datacontenttype", ""},
+		{"orders", with("", `"data_base64":"e30=",`), "invalid", "", "data_base64"},
+		{"orders", "{" + envelope + `,"data_base64":"` + base64.StdEncoding.EncodeToString([]byte(paid)) + `"}`, "event", "", ""},
+		{"orders", "{" + envelope + `,"data_base64":"e30"}`, "invalid", "/data_base64", "data_base64"},
+		{"orders", "{" + envelope + "}", "invalid", "", "required"},
+		{"orders", strings.Replace(with("", ""), `"total_minor":1`, `"total_minor":9007199254740993`, 1), "invalid", "/data/total_minor", "number"},
+		{"orders", strings.Replace(with("", ""), `"total_minor":1`, `"total_minor":1e0`, 1), "event", "", ""},
+		{"orders", strings.Replace(with("", ""), `"total_minor":1`, `"total_minor":1.5`, 1), "invalid", "/data/total_minor", "type"},
+		{"orders", strings.Replace(with("", ""), `"total_minor":1`, `"total_minor":01`, 1), "invalid", "", "json"},
+		{"orders", strings.Replace(with("", ""), `"total_minor":1`, `"total_minor":1,"total_minor":1`, 1), "invalid", "", "json"},
+		{"orders", strings.Replace(with("", ""), `"customer_id":"c"`, `"customer_id":"\ud800"`, 1), "invalid", "", "json"},
+		{"orders", strings.Replace(with("", ""), `"customer_id":"c"`, `"customer_id":"c","__proto__":{"order_id":1},"later":[1e-7]`, 1), "event", "", ""},
+		{"orders", with("", "") + "x", "invalid", "", "json"},
+		{"orders", "\ufeff" + with("", ""), "invalid", "", "json"},
+		{"orders", "[]", "invalid", "", "type"},
+		{"orders", "", "invalid", "", "json"},
+		{"orders", strings.Repeat("[", 100000), "invalid", "", "json"},
+	} {
+		v := tsVector{ID: fmt.Sprintf("behaviour/%d", i), Module: test.module, Text: test.text, outcome: test.outcome, pointer: test.pointer, keyword: test.keyword}
+		all = append(all, v)
+	}
+	return all
+}
+
 const tsRunner = `
 import { createInterface } from "node:readline";
+import { checkWriter } from "./usage.js";
+
+checkWriter();
 
 type Module = {
   readEvent(text: string): { outcome: string; event?: unknown; problems?: unknown };
@@ -282,6 +404,19 @@ func TestRealTypeScript(t *testing.T) {
 		samples.WriteString(typed)
 	}
 	modules = kept
+	all = append(all, tsBehaviour(t)...)
+	// What the page for users shows compiles as it stands there.
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "generate-typescript.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(page), "```ts\n")
+	shown, _, ok := strings.Cut(shown, "```")
+	if !ok {
+		t.Fatal("docs/generate-typescript.md shows no code")
+	}
+	write("src/page.ts", shown)
+	write("src/usage.ts", tsUsage)
 	suite, module := officialSuite(t)
 	all = append(all, suite...)
 	if module != "" {
@@ -618,6 +753,12 @@ func judgeTypeScript(t *testing.T, modules int, all []tsVector, answers *bytes.B
 		switch {
 		case !ok:
 			problem = "there is no answer"
+		case v.outcome != "":
+			if a.Outcome != v.outcome || v.outcome == "invalid" && !slices.ContainsFunc(a.Problems, func(p struct{ Pointer, Keyword, Message string }) bool {
+				return p.Pointer == v.pointer && (v.keyword == "" || p.Keyword == v.keyword)
+			}) {
+				problem = fmt.Sprintf("it was to be %s at %q (%s), and was %s: %v", v.outcome, v.pointer, v.keyword, a.Outcome, a.Problems)
+			}
 		case v.valid && a.Outcome == "invalid" && len(a.Problems) > 0 && a.Problems[0].Keyword == "number":
 			// The schema allows it, and no number of JavaScript is it.
 			beyond++
