@@ -214,7 +214,7 @@ func (a *app) play(ctx context.Context, d *live.Dev, flags *devFlags, documents 
 			}
 			return err
 		case <-tick.C:
-			if a.format != "text" || a.quiet {
+			if a.format != "text" || a.quiet || flags.once && !a.env.Terminal {
 				continue
 			}
 			status := d.Status()
