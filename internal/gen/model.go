@@ -40,6 +40,7 @@ type Shape struct {
 	Fields   []*Field
 	Item     *Shape
 	Closed   bool // of an Object: other names than those of Fields are refused
+	Loose    bool // the schema states no type: values of other kinds conform, too
 	Items    []*Shape
 	Base     Kind           // of an Enum: String, Integer, Number or Boolean
 	Values   []*syntax.Node // of an Enum
@@ -318,8 +319,8 @@ func (b *builder) flatten(n *syntax.Node, d schema.Dialect, hint string, depth i
 	}
 	if p := n.Get("patternProperties"); p.Is(syntax.Mapping) && len(p.Items) > 0 {
 		f.rest = p.Items[0]
-		if len(p.Items) > 1 || n.Get("additionalProperties").Is(syntax.Mapping) {
-			f.rest = anything
+		if a := n.Get("additionalProperties"); len(p.Items) > 1 || !a.Is(syntax.Bool) || a.IsTrue() {
+			f.rest = anything // names that fit no pattern have other values
 		}
 	} else if a := n.Get("additionalProperties"); a.Is(syntax.Mapping) {
 		f.rest = a
@@ -476,9 +477,9 @@ func (b *builder) compose(f *facts, hint string) *Shape {
 	case len(types) == 1:
 		kind = types[0]
 	case len(f.fields) > 0 || f.rest != nil:
-		kind = "object"
+		kind, s.Loose = "object", true
 	default:
-		kind = "array"
+		kind, s.Loose = "array", true
 	}
 	switch kind {
 	case "boolean":
@@ -628,7 +629,14 @@ func (b *builder) union(s *Shape, f *facts, hint string) *Shape {
 		}
 		branches = append(branches, one)
 	}
-	if conditions && len(branches) > 0 {
+	if len(branches) == 0 { // null alone
+		if f.types != nil || len(f.fields) > 0 {
+			return nil
+		}
+		s.Kind, s.Nullable = Null, false
+		return s
+	}
+	if conditions {
 		if f.types == nil && len(f.fields) == 0 {
 			return s // Any
 		}

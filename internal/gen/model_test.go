@@ -122,7 +122,8 @@ func TestShapes(t *testing.T) {
 		`{"type":"array","prefixItems":[{"type":"string"}]}`:                                                                                                              "(string, …any)",
 		`{"properties":{"a":{"type":"string"},"b":{"type":"object","properties":{"c":{}}}},"required":["a"]}`:                                                             "ThingHappenedData{a string, b? ThingHappenedDataB{c? any}}",
 		`{"type":"object","properties":{"a":{}},"additionalProperties":{"type":"string"}}`:                                                                                "ThingHappenedData{a? any, * string}",
-		`{"type":"object","properties":{"a":{}},"patternProperties":{"^x":{"type":"integer"}}}`:                                                                           "ThingHappenedData{a? any, * integer}",
+		`{"type":"object","properties":{"a":{}},"patternProperties":{"^x":{"type":"integer"}}}`:                                                                           "ThingHappenedData{a? any, * any}",
+		`{"type":"object","properties":{"a":{}},"patternProperties":{"^x":{"type":"integer"}},"additionalProperties":false}`:                                              "ThingHappenedData{a? any, * integer}",
 		`{"$ref":"#/$defs/node","$defs":{"node":{"type":"object","properties":{"next":{"$ref":"#/$defs/node"},"all":{"type":"array","items":{"$ref":"#/$defs/node"}}}}}}`: "ThingHappenedData{next? ThingHappenedData, all? [ThingHappenedData]}",
 		`{"allOf":[{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]},{"properties":{"b":{"type":"integer"},"a":{}},"required":["b"]}]}`:             "ThingHappenedData{a string, b integer}",
 		`{"allOf":[{"type":"number"},{"type":"integer","minimum":3}]}`:                                                                                                    "integer",
@@ -137,6 +138,20 @@ func TestShapes(t *testing.T) {
 		m := ModelOf(withPayload(t, schema), Everything)
 		if got := describe(m.Events[0].Payload, map[*Shape]bool{}); got != want {
 			t.Errorf("%s\n  is %s\n and not %s", schema, got, want)
+		}
+	}
+}
+
+func TestLoose(t *testing.T) {
+	for schema, want := range map[string]bool{
+		`{"properties":{"a":{}}}`:                                              true,
+		`{"items":{"type":"string"}}`:                                          true,
+		`{"type":"object","properties":{"a":{}}}`:                              false,
+		`{"allOf":[{"properties":{"a":{}}},{"type":"object"}]}`:                false,
+		`{"type":"object","oneOf":[{"properties":{"a":{}},"required":["a"]}]}`: false,
+	} {
+		if s := ModelOf(withPayload(t, schema), Everything).Events[0].Payload; s.Loose != want {
+			t.Errorf("%s: loose is %v", schema, s.Loose)
 		}
 	}
 }

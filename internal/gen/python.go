@@ -67,7 +67,7 @@ func (p *python) fail(at *syntax.Node, format string, args ...any) {
 
 func (p *python) files() ([]File, error) {
 	for name := range strings.FieldsSeq("Annotated Any ClassVar Discriminator Enum EventType Field Final Literal Decimal StrEnum Tag TypeAlias TypeAliasType TYPE_CHECKING Union ConfigDict " +
-		"AsInteger Boolean Choice CloudEvent ContractError Event Integer Model Number Open Problem Rules Attribute Schema UnknownEventType") {
+		"AsInteger Boolean Choice CloudEvent ContractError Event Integer Loose Model Number Open Problem Rules Attribute Schema UnknownEventType") {
 		p.used[name] = true
 	}
 	p.names, p.events, p.imports = map[*Shape]string{}, map[*Event]string{}, map[string]bool{}
@@ -371,7 +371,7 @@ func (p *python) header() {
 		p.p("from . import _schemas")
 	}
 	var own []string
-	for _, name := range []string{"AsInteger", "Attribute", "Boolean", "Choice", "CloudEvent", "Integer", "Model", "Number", "Open", "Rules", "default", "new_id", "read_members", "type_of", "utc_now"} {
+	for _, name := range []string{"AsInteger", "Attribute", "Boolean", "Choice", "CloudEvent", "Integer", "Loose", "Model", "Number", "Open", "Rules", "default", "new_id", "read_members", "type_of", "utc_now"} {
 		if p.imports[name] {
 			own = append(own, name)
 		}
@@ -463,6 +463,9 @@ func (p *python) body() {
 // typ is the type of a shape in an annotation, which is read late.
 func (p *python) typ(s *Shape) string {
 	t := p.plain(s)
+	if s.Loose {
+		t = p.use("Loose") + "[" + t + "]"
+	}
 	if s.Nullable && t != "Any" && t != "None" {
 		t += " | None"
 	}
@@ -487,13 +490,22 @@ func (p *python) plain(s *Shape) string {
 		p.use("Any")
 		return "list[Any]"
 	case Map:
-		return "dict[str, " + p.typ(s.Item) + "]"
+		return "dict[str, " + p.rest(s) + "]"
 	case Enum:
 		return p.enumType(s)
 	case Object, Union:
 		return p.names[s]
 	}
 	return p.use("Any")
+}
+
+// rest is the type of the values of other names. A reader that ignores what is not
+// declared ignores what fits no pattern.
+func (p *python) rest(s *Shape) string {
+	if s.At.Is(syntax.Mapping) && s.At.Get("patternProperties") != nil && p.policyOf(s).tolerant {
+		return p.use("Any")
+	}
+	return p.typ(s.Item)
 }
 
 // enumType is the type of an enum where it is used. An open one takes others.
@@ -633,7 +645,7 @@ func (p *python) object(name string, s *Shape) {
 		}
 	}
 	if s.Item != nil {
-		if t := p.typ(s.Item); t != "Any" {
+		if t := p.rest(s); t != "Any" {
 			p.use("Field")
 			p.p("    __pydantic_extra__: dict[str, %s] = Field(init=False)", t)
 		}
@@ -774,6 +786,10 @@ func (p *python) union(s *Shape, made map[*Shape]bool) {
 	var types []string
 	for _, b := range s.Branches {
 		before(b.Shape)
+		if p.tagged[s] {
+			types = append(types, p.names[b.Shape])
+			continue
+		}
 		types = append(types, p.typ(b.Shape))
 	}
 	name := p.names[s]

@@ -298,6 +298,8 @@ Integer = Annotated[int, AsInteger]
 Number = Annotated[Decimal, BeforeValidator(as_number)]
 
 _E = TypeVar("_E")
+# What is meant where a schema states no type, and so takes values of others, too.
+Loose: TypeAlias = Annotated[Union[_E, Any], Field(union_mode="left_to_right")]
 # An enum of which readers take values that it does not list.
 Open: TypeAlias = Annotated[Union[_E, str], Field(union_mode="left_to_right")]
 

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/diag"
@@ -483,6 +484,72 @@ func pythonSuite(t *testing.T, dir string) []pythonCase {
 	return all
 }
 
+// pythonSuiteContract is a contract with an event for each schema of the official
+// suite that can stand in one: what the types have to take is any value that its
+// schema takes, however little that says of types. The valid values become cases.
+func pythonSuiteContract(t *testing.T, dir string, cases *[]pythonCase) *contract.Contract {
+	t.Helper()
+	document := func(messages []string) string {
+		return `{"asyncapi":"3.1.0","info":{"title":"Suite","version":"1.0.0"},"defaultContentType":"application/cloudevents+json","x-compatibility":{"producers":"open"},
+"channels":{"c":{"address":"c","messages":{` + strings.Join(messages, ",\n") + `}}}}`
+	}
+	load := func(files map[string]string) *contract.Contract {
+		all := fstest.MapFS{}
+		for name, text := range files {
+			all[name] = &fstest.MapFile{Data: []byte(text)}
+		}
+		c, _, err := contract.Load(context.Background(), "c.json", contract.Options{FS: all}) // the suite's schemas are not what check praises
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	files := map[string]string{}
+	var messages []string
+	paths, err := filepath.Glob(filepath.Join(dir, "tests", "draft2020-12", "*.json"))
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var groups []struct {
+			Description string
+			Schema      json.RawMessage
+			Tests       []struct{ Data json.RawMessage }
+		}
+		if err := json.Unmarshal(text, &groups); err != nil {
+			t.Fatal(err)
+		}
+		for i, g := range groups {
+			name := strings.TrimSuffix(filepath.Base(path), ".json") + fmt.Sprint(i)
+			message := fmt.Sprintf(`%q:{"headers":{"type":"object","properties":{"type":{"type":"string","const":"suite.%s"}}},"payload":{"schemaFormat":"application/schema+json;version=draft-2020-12","schema":{"$ref":"%s.json"}}}`, name, name, name)
+			one := load(map[string]string{"c.json": document([]string{message}), name + ".json": string(g.Schema)})
+			in := &Input{Model: ModelOf(one, Everything)}
+			rules, err := in.Rules(in.Events[0], false)
+			if err != nil || rules.Data == nil {
+				continue // it needs documents that are elsewhere
+			}
+			s, err := schema.Parse(name, rules.Data, schema.Draft2020)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[name+".json"] = string(g.Schema)
+			messages = append(messages, message)
+			for j, test := range g.Tests {
+				if s.ValidJSON(test.Data) {
+					*cases = append(*cases, pythonCase{ID: fmt.Sprintf("suite typed %s %d", name, j), Package: "suite", Event: fmt.Appendf(nil, `{"specversion":"1.0","id":"1","source":"/suite","type":"suite.%s","data":%s}`, name, test.Data), valid: true, about: g.Description + ": " + string(g.Schema)})
+				}
+			}
+		}
+	}
+	t.Logf("%d schemas of the official suite are payloads", len(messages))
+	files["c.json"] = document(messages)
+	return load(files)
+}
+
 // TestRealPython generates packages of the corpus, the example, the hard contract
 // and the specification's examples, has mypy look at them at its strictest, and
 // gives them samples and near misses: samples come back as they were, near misses
@@ -529,7 +596,12 @@ func TestRealPython(t *testing.T) {
 			}
 			generate("spec_"+snake(name), c, 20)
 		}
-		cases = append(cases, pythonSuite(t, filepath.Join(data, "json-schema-test-suite"))...)
+		suite := filepath.Join(data, "json-schema-test-suite")
+		cases = append(cases, pythonSuite(t, suite)...)
+		for path, text := range pythonOf(t, pythonSuiteContract(t, suite, &cases), Everything) {
+			write("suite/"+path, text)
+		}
+		check = append(check, "suite")
 	}
 	for _, name := range []string{"judge.py", "use_orders.py"} {
 		text, err := os.ReadFile(filepath.Join("testdata", "python", name))
