@@ -1230,7 +1230,9 @@ function isRegex(s: string): boolean {
   )
     return false;
   try {
-    return new RegExp(modern(s), "u") instanceof RegExp;
+    // Without a group that has a name, \k is the letter.
+    const text = /\(\?<[^=!]/.test(s) ? s : s.replace(/\\([^])/gu, (m, c) => (c === "k" ? c : m));
+    return new RegExp(modern(text), "u") instanceof RegExp;
   } catch {
     return false;
   }

@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"math/big"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -541,6 +543,64 @@ func officialSuite(t *testing.T) (all []tsVector, module string) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	// Formats and patterns on texts that are nearly right, made of right ones.
+	rng := rand.New(rand.NewPCG(1, 2))
+	nearly := func(kind, plain string, seeds []string) {
+		fmt.Fprintf(&b, "  { type: %s, read: { data: %s } },\n", tsString(kind), tsQuoted([]byte(plain)))
+		s, err := schema.Parse("near", []byte(plain), schema.Draft2020, schema.FormatAssertion(true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tried := map[string]bool{}
+		for i := range 300 {
+			text := []rune(seeds[i%len(seeds)])
+			for range i / len(seeds) % 3 {
+				other := []rune(seeds[rng.IntN(len(seeds))] + "0:-.%[]@/+TZ\u00e9\u05d0\U0001f600")
+				at := rng.IntN(len(text) + 1)
+				switch rng.IntN(3) {
+				case 0:
+					text = slices.Insert(text, at, other[rng.IntN(len(other))])
+				case 1:
+					if at < len(text) {
+						text = slices.Delete(text, at, at+1)
+					}
+				default:
+					if at < len(text) {
+						text[at] = other[rng.IntN(len(other))]
+					}
+				}
+			}
+			if tried[string(text)] {
+				continue
+			}
+			tried[string(text)] = true
+			data := mustJSON(string(text))
+			v := tsVector{ID: fmt.Sprintf("suite/%s/%d", kind, i), Module: "suite", Type: kind, valid: s.ValidJSON(data), pointer: "/data"}
+			event := mustJSON(map[string]json.RawMessage{"specversion": json.RawMessage(`"1.0"`), "id": json.RawMessage(`"1"`), "source": json.RawMessage(`"/suite"`), "type": mustJSON(kind), "data": data})
+			if v.Text = string(event); v.valid {
+				v.want = exactJSON(t, event)
+			}
+			all = append(all, v)
+		}
+	}
+	formats := map[string][]string{
+		"date-time": {"2024-02-29T23:59:60Z", "1990-12-31t15:59:60.123-08:00", "2026-04-10T15:20:00+00:00"},
+		"date":      {"2024-02-29", "2100-02-28", "1999-12-31"}, "time": {"23:59:60Z", "00:00:00.5+23:59", "15:59:60-08:00"},
+		"duration": {"P1Y2M3DT4H5M6S", "P3W", "PT1M", "P1D", "P1YT1S"}, "uuid": {"2eb8aa08-aa98-11ea-b4aa-73b441d16380"},
+		"email": {"joe.bloggs@example.com", `"joe \"b\" x"@example.com`, "joe@[127.0.0.1]", "a@[IPv6:::1]"}, "idn-email": {"실례@실례.테스트", "a@xn--ihqwcrb4cv8a8dqg056pqjye"},
+		"hostname": {"www.example.com", "xn--ihqwcrb4cv8a8dqg056pqjye", "a-b.c0", "xn--4gbwdl.xn--wgbh1c"}, "idn-hostname": {"실례.테스트", "א0ב", "a·l·l", "l·l", "カ・タ", "क्‍ष", "例。com"},
+		"ipv4": {"192.168.0.1", "255.255.255.255", "0.0.0.0"}, "ipv6": {"::1", "1:2:3:4:5:6:7:8", "::ffff:192.168.0.1", "fe80::a:b", "1::"},
+		"uri": {"http://user:pw@example.com:8080/a/b?q=1#f", "urn:oasis:names", "http://[::1]:80/", "http://[v1.fe]/x", "mailto:a@b.c"}, "uri-reference": {"/a/b?c#d", "../x", "//host/p", "#frag", "a%20b"},
+		"iri": {"http://ƒøø.ßår/?∂éœ=πîx#πîüx", "http://[::1]/é"}, "iri-reference": {"//ƒøø.ßår/?∂", "/é"}, "uri-template": {"http://example.com/{term:1}/{term}", "{+path*}/x{?q,lang}", "{a.b%20}"},
+		"json-pointer": {"/foo/bar~0/baz~1/%a", "", "/"}, "relative-json-pointer": {"1", "0/foo/bar", "2#", "120/foo"}, "regex": {"^[a-z]+$", `(?<y>\\d{4})-\\k<y>`, "a|b*?", "[^\\]]{2,3}", "(?=x)y"},
+	}
+	for _, format := range slices.Sorted(maps.Keys(formats)) {
+		seeds := formats[format]
+		nearly("format."+format, `{"type":["string"],"format":"`+format+`"}`, seeds)
+	}
+	for i, pattern := range []string{`^[A-Z]{3}$`, `^\S+@\S+\.\w{2,}$`, `^.{1,3}$`, `^[\w.-]+$`, `^\p{L}+$`, `^a\-b$`, `^{x}$`, `^[^\d\s]\b`, `(?<!a)b`, `^(\w)\1$`, `^[\-+]?\d+\/\d+$`, `[\]]`, `^\u00e9|\u{1f600}$`, `^(?:a|b)*?c`} {
+		nearly(fmt.Sprintf("pattern.%d", i), `{"type":["string"],"pattern":`+string(mustJSON(pattern))+`}`, []string{"ABC", "a-b", "{x}", "aa", "+1/22", "é", "é1", "a b@c.de", "]", "abc", "😀"})
 	}
 	b.WriteString(`];
 
