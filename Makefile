@@ -1,4 +1,4 @@
-.PHONY: check test integration goldens fuzz bench
+.PHONY: check test torture integration goldens fuzz bench
 
 # What a change has to pass before it lands.
 check:
@@ -6,6 +6,20 @@ check:
 
 test:
 	go test -race ./...
+
+# A producer and consumers that are killed, cut off and lied to, for as long as
+# you like: make torture SECONDS=3600 STORE=bolt BROKER=nats://127.0.0.1:4222.
+# SEED runs what a failure has printed once more.
+SEED ?= 0
+EVENTS ?= 100000
+FAULTS ?= 1500
+SECONDS ?= 0
+STORE ?= inbox
+MEMBERS ?= 1
+BROKER ?=
+torture:
+	go test ./internal/torture -run 'TestLong$$' -count 1 -v -timeout 0 -long -seed $(SEED) -events $(EVENTS) -faults $(FAULTS) \
+		-seconds $(SECONDS) -store $(STORE) -members $(MEMBERS) -broker '$(BROKER)'
 
 # The real brokers, started on loopback and stopped again. Installs Debian's
 # packages, and fails where something did not run.

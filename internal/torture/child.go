@@ -192,7 +192,7 @@ func (c *child) produce(ctx context.Context) error {
 	rec.add(Record{What: began, N: -1})
 	through := b
 	if c.Break == "publish" {
-		through = &forgetful{b}
+		through = newHasty(b)
 	}
 	doc, err := c.contract(ctx)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -133,6 +134,22 @@ func number(body []byte) int {
 	return n
 }
 
+// breaks are the faults that can be built into the runtime, so that what a run
+// notices can be held to cases.
+var breaks = []string{
+	"done",        // the store has an event as done before it is handled
+	"ack",         // a delivery is acknowledged before it is handled
+	"lanes",       // keys are not kept apart
+	"dead-letter", // what is to be in the dead letter is dropped
+	"dedupe",      // what was handled is handled again
+	"forget",      // the store does not keep what it says it has
+	"collision",   // a collision is taken for a duplicate
+	"publish",     // what is published is acknowledged before it is
+	"inbox",       // what is remembered is not what comes
+	"reason",      // the dead letter says another reason
+	"attempts",    // the dead letter says another number of attempts
+}
+
 // tap stands between the runtime and the broker, for what no network does.
 type tap struct {
 	broker.Broker
@@ -155,7 +172,29 @@ func (t *tap) Publish(ctx context.Context, channel broker.Channel, messages ...b
 	if t.Break == "dead-letter" && strings.HasSuffix(channel.Address, ".dlq") {
 		return nil
 	}
+	if t.Break == "reason" || t.Break == "attempts" {
+		for i := range messages {
+			if err := t.falsify(&messages[i].Message); err != nil {
+				return err
+			}
+		}
+	}
 	return t.Broker.Publish(ctx, channel, messages...)
+}
+
+// falsify changes what a dead letter says.
+func (t *tap) falsify(m *event.Message) error {
+	e, mode, err := t.Binding().Decode(m)
+	if err != nil {
+		return err
+	}
+	switch reason, _ := e.Extensions.Get("dlqreason"); {
+	case t.Break == "reason":
+		e.Extensions.Set("dlqreason", event.TextValue("rejected"))
+	case reason.String() == "attempts":
+		e.Extensions.Set("dlqattempts", event.IntegerValue(1))
+	}
+	return t.Binding().Encode(m, e, mode)
 }
 
 func (t *tap) Subscribe(ctx context.Context, channel broker.Channel, o broker.Options, handle func(broker.Delivery)) (broker.Subscription, error) {
@@ -332,6 +371,9 @@ func (t *tampered) Done(ctx context.Context, ids ...store.Identity) error {
 	for _, id := range ids {
 		t.dieFor(id)
 	}
+	if t.Break == "forget" {
+		return nil
+	}
 	return t.Store.Done(ctx, ids...)
 }
 
@@ -343,14 +385,32 @@ func (t *tampered) dieFor(id store.Identity) {
 	}
 }
 
-// forgetful says of what it publishes that it was acknowledged before it is.
-type forgetful struct{ broker.Broker }
+// hasty says of what it publishes that it was acknowledged a while before it
+// is.
+type hasty struct {
+	broker.Broker
+	due chan func()
+}
 
-func (f *forgetful) Publish(ctx context.Context, channel broker.Channel, messages ...broker.Message) error {
-	copies := append([]broker.Message(nil), messages...)
+func newHasty(b broker.Broker) *hasty {
+	h := &hasty{b, make(chan func(), 100_000)}
+	go func() {
+		for publish := range h.due {
+			publish()
+		}
+	}()
+	return h
+}
+
+func (h *hasty) Publish(_ context.Context, channel broker.Channel, messages ...broker.Message) error {
+	copies := slices.Clone(messages)
 	for i := range copies {
-		copies[i].Message = event.Message{ContentType: copies[i].ContentType, Headers: append([]event.Header(nil), copies[i].Headers...), Body: bytes.Clone(copies[i].Body)}
+		copies[i].Headers, copies[i].Body = slices.Clone(copies[i].Headers), bytes.Clone(copies[i].Body)
 	}
-	go func() { _ = f.Broker.Publish(ctx, channel, copies...) }()
+	at := time.Now().Add(200 * time.Millisecond)
+	h.due <- func() {
+		time.Sleep(time.Until(at))
+		_ = h.Broker.Publish(context.Background(), channel, copies...)
+	}
 	return nil
 }

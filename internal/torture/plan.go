@@ -132,11 +132,12 @@ const (
 	DeadRefused    Action = "dead letter refused"
 )
 
-// Fault is something that happens when so many events are accounted for.
+// Fault is something that happens when so many events are acknowledged to the
+// producer, or accounted for by the consumers.
 type Fault struct {
 	At     int
 	Action Action
-	Side   string // producer or consumer, of what happens to connections
+	Side   string // producer or consumer: whose progress At is, and whose connections
 	For    time.Duration
 }
 
@@ -187,6 +188,12 @@ func plan(c *Config) *Plan {
 			switch {
 			case w.action != "":
 				f := Fault{At: c.Events/20 + r.IntN(c.Events*85/100), Action: w.action, Side: []string{"producer", "consumer"}[r.IntN(2)], For: time.Duration(50+r.IntN(350)) * time.Millisecond}
+				switch f.Action {
+				case ProducerKilled:
+					f.Side = "producer"
+				case ConsumerKilled, Replaced, StoreFull, DeadRefused:
+					f.Side = "consumer"
+				}
 				if f.Action == Replaced && c.Members > 1 && r.IntN(2) == 0 {
 					f.Action = Joined
 					f.For *= 5

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -91,6 +92,7 @@ type run struct {
 
 	broker *process
 	done   map[int]bool // events that are accounted for
+	sent   map[int]bool // and acknowledged
 	moved  time.Time    // when the last was
 	allOut bool         // everything is published
 }
@@ -105,7 +107,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	r := &run{
 		Config: c, plan: plan(&c), proxies: map[string]*proxy{}, faults: map[string]int{}, started: map[string]int{},
-		children: map[string]*process{}, slots: map[string]bool{}, fate: map[string]string{}, done: map[int]bool{}, moved: time.Now(),
+		children: map[string]*process{}, slots: map[string]bool{}, fate: map[string]string{}, done: map[int]bool{}, sent: map[int]bool{}, moved: time.Now(),
 	}
 	r.report = &Report{Config: c, Mode: r.plan.Mode, Skipped: map[string]int{}, DeadLetters: map[string]int{}}
 	r.ctx, r.cancel = context.WithTimeout(ctx, c.Limit)
@@ -162,7 +164,7 @@ func (r *run) work() error {
 			expected++
 		}
 	}
-	system := r.plan.System
+	system := slices.Clone(r.plan.System)
 	var quiet time.Time
 	for tick := time.NewTicker(20 * time.Millisecond); ; {
 		select {
@@ -174,14 +176,22 @@ func (r *run) work() error {
 		if err := consumed.read(r.account); err != nil {
 			return err
 		}
-		if err := produced.read(func(one Record) { r.allOut = r.allOut || one.What == doneAll }); err != nil {
+		if err := produced.read(r.accountSent); err != nil {
 			return err
 		}
-		for len(system) > 0 && (len(r.done) >= system[0].At || time.Since(r.moved) > 5*time.Second) {
-			r.happen(system[0])
-			system = system[1:]
+		system = slices.DeleteFunc(system, func(f Fault) bool {
+			reached := len(r.done)
+			if f.Side == "producer" {
+				reached = len(r.sent)
+			}
+			// What waits for progress that does not come happens all the same.
+			if reached < f.At && time.Since(r.moved) < r.patience()/3 {
+				return false
+			}
+			r.happen(f)
 			r.moved = time.Now()
-		}
+			return true
+		})
 		switch {
 		case len(system) > 0 || !r.allOut || len(r.done) < expected:
 			quiet = time.Time{}
@@ -200,7 +210,12 @@ func (r *run) work() error {
 }
 
 // patience is how long nothing has to move until it is taken for stuck.
-func (r *run) patience() time.Duration { return 20*time.Second + r.calm() }
+func (r *run) patience() time.Duration {
+	if r.Patience > 0 {
+		return r.Patience
+	}
+	return 20*time.Second + r.calm()
+}
 
 // calm is how long it is waited at the end for what comes late.
 func (r *run) calm() time.Duration {
@@ -221,6 +236,17 @@ func (r *run) account(one Record) {
 	case one.What == effect && !kinds[r.Store].inbox, // or else it may still be rolled back
 		one.What == outcome && (one.Reason == "handled" || one.Reason == "duplicate" || one.Reason == "terminated"):
 		r.done[one.N] = true
+		r.moved = time.Now()
+	}
+}
+
+// accountSent notes what the producer has recorded.
+func (r *run) accountSent(one Record) {
+	r.allOut = r.allOut || one.What == doneAll
+	if one.What == published {
+		for _, n := range one.All {
+			r.sent[n] = true
+		}
 		r.moved = time.Now()
 	}
 }
@@ -522,7 +548,7 @@ func (r *run) happen(f Fault) {
 	}
 	r.happened(what)
 	r.rec.add(Record{What: fault, N: len(r.done), Reason: what, Err: f.For.String()})
-	r.say("%6d of %d: %s, %s", len(r.done), r.Events, what, f.For)
+	r.say("%6d published, %6d accounted for, of %d: %s, %s", len(r.sent), len(r.done), r.Events, what, f.For)
 }
 
 // end stops what runs.

@@ -45,6 +45,9 @@ type Config struct {
 	// AckWait is how long a broker that minds (broker.Features.AckWait) waits for what
 	// was delivered. The runtime's own 30 s, where it is 0.
 	AckWait time.Duration
+	// Patience is how long nothing has to move until the rest is taken for lost; 20 s
+	// and what AckWait asks for, where it is 0.
+	Patience time.Duration
 	// Again is the command that runs a seed once more, for who reads of a failure.
 	Again string
 }

@@ -4,6 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -14,23 +17,146 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// What TestLong does, see make torture.
 var (
-	seed   = flag.Uint64("seed", 0, "the seed of TestLong; 0 takes one of the clock")
-	events = flag.Int("events", 100_000, "events of TestLong")
-	faults = flag.Int("faults", 1000, "faults of TestLong")
-	at     = flag.String("broker", "", "the broker of TestLong; an embedded one otherwise")
-	st     = flag.String("store", "memory", "the store of TestLong")
-	dir    = flag.String("dir", "", "where the records of TestLong are kept")
-	rate   = flag.Int("pace", 2000, "events a second of TestLong")
-	broken = flag.String("break", "", "what TestLong breaks")
-	wait   = flag.Duration("ackwait", 0, "AckWait of TestLong")
-	long   = flag.Bool("long", false, "run TestLong")
+	long    = flag.Bool("long", false, "run TestLong")
+	seed    = flag.Uint64("seed", 0, "the seed; 0 takes one of the clock")
+	events  = flag.Int("events", 100_000, "how many events")
+	faults  = flag.Int("faults", 1000, "how many faults")
+	seconds = flag.Int("seconds", 0, "go on with other seeds for so long; 0 is one seed")
+	at      = flag.String("broker", "", "the broker's URL; an embedded one otherwise")
+	stored  = flag.String("store", "inbox", "the store: memory, bolt, sqlite, inbox, redis, postgres, postgres-inbox")
+	members = flag.Int("members", 1, "members of the group at a time")
+	rate    = flag.Int("pace", 2000, "events a second")
+	wait    = flag.Duration("ackwait", 0, "how long the broker waits for what was delivered; 30s as in life otherwise")
+	dir     = flag.String("dir", "", "where records are kept")
+	broken  = flag.String("break", "", "what is broken on purpose: "+strings.Join(breaks, ", "))
 )
 
+// again is the command that runs a seed again.
 func again(c *Config) string {
-	return fmt.Sprintf("go test ./internal/torture -run TestLong -count 1 -v -timeout 0 -long -seed %d -events %d -faults %d -store %s", c.Seed, c.Events, c.Faults, c.Store)
+	s := fmt.Sprintf("go test ./internal/torture -run 'TestLong$' -count 1 -v -timeout 0 -long -seed %d -events %d -faults %d -pace %d -store %s -members %d -ackwait %s", c.Seed, c.Events, c.Faults, c.Pace, c.Store, c.Members, c.AckWait)
+	if c.Broker != "" {
+		s += " -broker " + c.Broker
+	}
+	if c.Break != "" {
+		s += " -break " + c.Break
+	}
+	return s
 }
 
+func torture(t *testing.T, c Config) *Report {
+	t.Helper()
+	c = c.filled()
+	c.Again = again(&c)
+	r, err := Run(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestShort is the short run.
+func TestShort(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes half a minute")
+	}
+	store := "inbox"
+	if raceEnabled {
+		store = "bolt" // the database in Go is ten times slower then; see TestInbox
+	}
+	r := torture(t, Config{Seed: 20260101, Events: 20_000, Faults: 200, Pace: 3000, Store: store, AckWait: time.Second})
+	t.Log(r)
+	happened := 0
+	for _, n := range r.Faults {
+		happened += n
+	}
+	if len(r.Violations) > 0 || r.Published != 20_000 || happened < 200 {
+		t.Errorf("%d violations, %d events, %d faults", len(r.Violations), r.Published, happened)
+	}
+}
+
+// TestInbox: effects exactly once.
+func TestInbox(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
+	r := torture(t, Config{Seed: 2, Events: 2500, Faults: 80, Pace: 1000, Store: "inbox", AckWait: time.Second})
+	if t.Log(r); len(r.Violations) > 0 || r.Repeated > 0 || r.Effects < 2000 {
+		t.Fail()
+	}
+}
+
+// TestCatches breaks the runtime on purpose, in each way that a run has to
+// notice.
+func TestCatches(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes half a minute")
+	}
+	var all sync.WaitGroup
+	room := make(chan bool, 6) // they wait most of the time
+	for _, test := range []struct{ broken, store, want string }{
+		{"", "bolt", ""}, // and is quiet otherwise
+		{"done", "bolt", "is lost: it has had no effect, and is in no dead letter"},
+		{"ack", "bolt", "is lost: it has had no effect, and is in no dead letter"},
+		{"lanes", "memory", "had its effect behind event"},
+		{"dead-letter", "memory", "is lost: it has had no effect, and is in no dead letter"},
+		{"dedupe", "bolt", "has had its effect twice in one process"},
+		{"forget", "bolt", "has had its effect again, and nothing explains it"},
+		{"collision", "bolt", "is lost: it has had no effect, and is in no dead letter"},
+		{"publish", "memory", "was acknowledged and is not on the log"},
+		{"inbox", "inbox", "has had its effect twice, and the inbox is there for exactly one"},
+		{"reason", "memory", "is in the dead letter for rejected"},
+		{"attempts", "memory", "is in the dead letter after 1 attempts"},
+	} {
+		all.Go(func() {
+			room <- true
+			defer func() { <-room }()
+			// Slowly enough that the producer is not done before it is killed.
+			r, err := Run(t.Context(), Config{Seed: 7, Events: 2000, Faults: 100, Pace: 500, Store: test.store, AckWait: time.Second, Patience: 10 * time.Second, Break: test.broken, Dir: t.TempDir()})
+			if err != nil {
+				t.Errorf("%s: %v", test.broken, err)
+				return
+			}
+			found := slices.ContainsFunc(r.Violations, func(v string) bool { return strings.Contains(v, test.want) })
+			if test.broken == "" && len(r.Violations) > 0 || test.broken != "" && !found {
+				t.Errorf("%s: not noticed was %q; %s", test.broken, test.want, r)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestPlan: a seed is a plan, and another seed is another one.
+func TestPlan(t *testing.T) {
+	made := func(seed uint64) string {
+		c := Config{Seed: seed, Events: 5000, Faults: 200}.filled()
+		p := plan(&c)
+		return fmt.Sprintf("%+v", *p)
+	}
+	if made(1) != made(1) || made(1) == made(2) {
+		t.Error("a seed is no plan")
+	}
+	c := Config{Seed: 3}.filled()
+	p := plan(&c)
+	n := 0
+	for what, count := range p.Faults() {
+		if count == 0 {
+			t.Errorf("no fault is %s", what)
+		}
+		n += count
+	}
+	if n < c.Faults {
+		t.Errorf("%d faults are planned, and not %d", n, c.Faults)
+	}
+	for n := range p.Events {
+		if e := &p.Events[n]; (e.Kind == Duplicate || e.Kind == Collision) && (e.Of >= n || p.Events[e.Of].Kind != Plain || p.Events[e.Of].Key != e.Key) {
+			t.Errorf("event %d is like %d: %+v, %+v", n, e.Of, *e, p.Events[e.Of])
+		}
+	}
+}
+
+// TestLong is what make torture runs.
 func TestLong(t *testing.T) {
 	if !*long {
 		t.Skip("make torture runs it")
@@ -38,14 +164,14 @@ func TestLong(t *testing.T) {
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano()) % 1_000_000
 	}
-	c := Config{Seed: *seed, Events: *events, Faults: *faults, Broker: *at, Store: *st, Dir: *dir, Pace: *rate, Break: *broken, AckWait: *wait, Log: os.Stderr}
-	c.Again = again(&c)
-	r, err := Run(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Log(r)
-	if len(r.Violations) > 0 {
-		t.Fail()
+	for until := time.Now().Add(time.Duration(*seconds) * time.Second); ; *seed++ {
+		r := torture(t, Config{Seed: *seed, Events: *events, Faults: *faults, Broker: *at, Store: *stored, Members: *members, Pace: *rate, AckWait: *wait, Dir: *dir, Break: *broken, Log: os.Stderr})
+		t.Log(r)
+		if len(r.Violations) > 0 {
+			t.FailNow()
+		}
+		if time.Now().After(until) {
+			return
+		}
 	}
 }
