@@ -411,8 +411,10 @@ func javaDoc(s string) string {
 		}
 		return visible(r)
 	}, strings.ReplaceAll(s, "\r", "\n"))
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "&#64;", `\`, "&#92;", "*/", "*&#47;", "/*", "/&#42;").Replace(s)
+	return javaEntities.Replace(s)
 }
+
+var javaEntities = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "&#64;", `\`, "&#92;", "*/", "*&#47;", "/*", "/&#42;")
 
 // doc writes a comment: what the contract says, or otherwise; params are lines of
 // name and text.
@@ -1419,7 +1421,6 @@ func (j *java) event(e *Event) error {
 	if err != nil {
 		return err
 	}
-	data := javaComponent{wire: "data", name: "data", doc: "the data"}
 	m := e.Message()
 	shape, required := e.Payload, true
 	if m.Envelope.PayloadIsEnvelope {
@@ -1435,7 +1436,7 @@ func (j *java) event(e *Event) error {
 	if shape == nil {
 		shape, required = &Shape{Kind: Any}, false
 	}
-	data = j.component(u, shape, "data", "data", required, "the data")
+	data := j.component(u, shape, "data", "data", required, "the data")
 	var keys []string
 	for _, c := range append(slices.Clone(all), data) {
 		keys = append(keys, javaText(c.wire))

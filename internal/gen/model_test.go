@@ -127,6 +127,7 @@ func TestShapes(t *testing.T) {
 		`{"$ref":"#/$defs/node","$defs":{"node":{"type":"object","properties":{"next":{"$ref":"#/$defs/node"},"all":{"type":"array","items":{"$ref":"#/$defs/node"}}}}}}`: "ThingHappenedData{next? ThingHappenedData, all? [ThingHappenedData]}",
 		`{"allOf":[{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]},{"properties":{"b":{"type":"integer"},"a":{}},"required":["b"]}]}`:             "ThingHappenedData{a string, b integer}",
 		`{"allOf":[{"type":"number"},{"type":"integer","minimum":3}]}`:                                                                                                    "integer",
+		`{"anyOf":[{"anyOf":[{"type":"null"}]}]}`:                                                                                                                         "null",
 		`{"oneOf":[{"type":"null"},{"type":"string"}]}`:                                                                                                                   "string?",
 		`{"anyOf":[{"type":"string"},{"type":"integer"}]}`:                                                                                                                "ThingHappenedData< string or integer>",
 		`{"type":["string","integer","null"]}`:                                                                                                                            "ThingHappenedData< string or integer>?",
