@@ -610,7 +610,18 @@ func TestRealPython(t *testing.T) {
 		}
 		write(name, string(text))
 	}
-	check = append(check, "use_orders.py")
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "generate-python.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(page), "```python\n")
+	shown, _, _ = strings.Cut(shown, "```")
+	write("page.py", shown+`
+text = pay("ord_1", "c_9", 4599, "2026-04-10T15:19:58Z")
+assert handle(text) == "4599 came in for ord_1", handle(text)
+assert handle(text.replace("orders.paid.v1", "orders.lost.v1")) == "a type that came later: ignored"
+`)
+	check = append(check, "use_orders.py", "page.py")
 	run := func(stdin []byte, args ...string) []byte {
 		t.Helper()
 		cmd := exec.Command(tool, args...)
@@ -627,6 +638,7 @@ func TestRealPython(t *testing.T) {
 	}
 	run(nil, append([]string{"-m", "mypy", "--strict", "--no-error-summary"}, check...)...)
 	run(nil, "use_orders.py")
+	run(nil, "page.py")
 	run(nil, "-c", "import hard_types")
 	var stdin bytes.Buffer
 	enc := json.NewEncoder(&stdin)
