@@ -65,7 +65,7 @@ func (p *ecmaPattern) looking(at int, text string) bool {
 	return at+len(want) <= len(p.in) && slices.Equal(p.in[at:at+len(want)], want)
 }
 
-var errBehind = errors.New("Python's re looks behind over texts of one length alone; rewrite the pattern without a quantifier or an alternative in (?<=…) and (?<!…)")
+var errBehind = errors.New("the expressions of Python look behind over texts of one length alone; rewrite the pattern without a quantifier or an alternative in (?<=…) and (?<!…)")
 
 func (p *ecmaPattern) translate() error {
 	for p.at < len(p.in) {
