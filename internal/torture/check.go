@@ -72,19 +72,7 @@ func (r *run) judge() error {
 			}
 		}
 	}
-	b, err := broker.Open(ctx, r.direct, adapters...)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	e.features = b.Features()
-	if e.features.Replay {
-		e.log = map[int]int{}
-		if err := r.read(ctx, b, r.channel(), func(d broker.Delivery) { e.log[number(d.Message().Body)]++ }); err != nil {
-			return err
-		}
-	}
-	if err := r.read(ctx, b, r.dead(), func(d broker.Delivery) { e.dead = append(e.dead, deadLetter(b, d)) }); err != nil {
+	if err := r.readBroker(ctx, &e); err != nil {
 		return err
 	}
 	logs, err := filepath.Glob(filepath.Join(r.Dir, "*.log"))
@@ -112,6 +100,45 @@ func (r *run) judge() error {
 		}
 	}
 	r.report.Started = r.started
+	return nil
+}
+
+// readBroker reads what is on the log, where there is one, and in the dead
+// letter.
+func (r *run) readBroker(ctx context.Context, e *evidence) error {
+	e.features = r.features
+	if r.auditor != nil {
+		for {
+			r.mu.Lock()
+			idle := time.Since(r.came)
+			r.mu.Unlock()
+			if idle > 3*time.Second {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		r.mu.Lock()
+		e.dead = r.audited
+		r.mu.Unlock()
+		return nil
+	}
+	b, err := broker.Open(ctx, r.direct, adapters...)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	e.log = map[int]int{}
+	if err := r.read(ctx, b, r.channel(), func(d broker.Delivery) { e.log[number(d.Message().Body)]++ }); err != nil {
+		return err
+	}
+	if err := r.read(ctx, b, r.dead(), func(d broker.Delivery) { e.dead = append(e.dead, deadLetter(b, d)) }); err != nil {
+		return err
+	}
+	if admin, ok := b.(broker.Admin); ok && r.Broker != "" {
+		for _, ch := range []broker.Channel{r.channel(), r.dead()} {
+			_ = admin.Remove(ctx, ch)
+		}
+	}
 	return nil
 }
 

@@ -54,6 +54,10 @@ func (c *child) consume(ctx context.Context) error {
 		return err
 	}
 	treaty.On(consumer, eventType, k.handle)
+	go func() {
+		<-consumer.Ready()
+		rec.add(Record{What: ready, N: -1})
+	}()
 	err = consumer.Run(ctx)
 	err = errors.Join(err, finish(), opened.Close())
 	rec.add(Record{What: ended, N: -1, Err: fmt.Sprint(err)})

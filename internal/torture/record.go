@@ -45,6 +45,7 @@ const (
 	doneAll    = "done"         // the producer has published everything
 	dying      = "dying"        // the process kills itself
 	began      = "began"
+	ready      = "ready" // a consumer has subscribed
 	ended      = "ended"
 	killed     = "killed"
 	fault      = "fault"
@@ -99,6 +100,11 @@ func (t *tail) read(each func(Record)) error {
 	whole := bytes.LastIndexByte(text, '\n') + 1
 	t.at += int64(whole)
 	for line := range bytes.Lines(text[:whole]) {
+		// A process that is killed while it writes may leave the beginning of a line, to
+		// which the next adds its own. What it did not get to say it did not do.
+		if i := bytes.LastIndex(line, []byte(`{"at":`)); i > 0 {
+			line = line[i:]
+		}
 		var r Record
 		if err := json.Unmarshal(line, &r); err != nil {
 			return fmt.Errorf("%s has a line that is no record: %w", t.path, err)

@@ -90,7 +90,13 @@ type run struct {
 	all      sync.WaitGroup
 	fate     map[string]string // of a process: killed, or ended
 
-	broker *process
+	broker     *process
+	features   broker.Features
+	subscribed bool          // a consumer is
+	auditor    broker.Broker // nil where the dead letter can be read at the end
+	audited    []dead
+	came       time.Time // when the last of them did
+
 	done   map[int]bool // events that are accounted for
 	sent   map[int]bool // and acknowledged
 	moved  time.Time    // when the last was
@@ -152,11 +158,21 @@ func (r *run) work() error {
 	if err := r.begin(); err != nil {
 		return err
 	}
-	r.all.Go(func() { r.keep("producer", "producer") })
 	for i := range r.Members {
 		r.join(fmt.Sprintf("consumer%d", i+1))
 	}
 	consumed := tail{path: filepath.Join(r.Dir, ofConsumer)}
+	// What a broker keeps for the groups alone that it knows is kept from now on.
+	for !r.subscribed && r.features.Keep && !r.features.Replay {
+		if err := consumed.read(r.account); err != nil {
+			return err
+		}
+		if time.Sleep(20 * time.Millisecond); r.ctx.Err() != nil {
+			return errors.New("no consumer has subscribed")
+		}
+	}
+	r.moved = time.Now()
+	r.all.Go(func() { r.keep("producer", "producer") })
 	produced := tail{path: filepath.Join(r.Dir, ofProducer)}
 	expected := 0
 	for i := range r.plan.Events {
@@ -228,6 +244,8 @@ func (r *run) calm() time.Duration {
 // account notes what a consumer has recorded.
 func (r *run) account(one Record) {
 	switch {
+	case one.What == ready:
+		r.subscribed = true
 	case one.What == fault:
 		r.happened(one.Reason)
 	case one.What == dying:
@@ -282,11 +300,14 @@ func (r *run) begin() error {
 		}
 		r.proxies[side] = p
 	}
-	b, err := broker.Open(r.ctx, r.direct, adapters...)
+	b, err := broker.Open(r.ctx, as(r.direct, "auditor"), adapters...)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
+	r.features = b.Features()
+	if !r.features.Keep || r.features.Order == broker.Unordered {
+		return fmt.Errorf("%s keeps nothing for a group without a member, or no order: there is nothing to be held to", shown(r.Broker))
+	}
 	for _, ch := range []broker.Channel{r.channel(), r.dead()} {
 		if admin, ok := b.(broker.Admin); ok {
 			if err := admin.Declare(r.ctx, ch); err != nil {
@@ -294,14 +315,47 @@ func (r *run) begin() error {
 			}
 		}
 	}
+	if r.features.Replay {
+		if err := b.Close(); err != nil {
+			return err
+		}
+		return r.prepare()
+	}
+	// What nobody keeps is listened to from the beginning.
+	r.auditor = b
+	_, err = b.Subscribe(r.ctx, r.dead(), broker.Options{Group: "audit", Start: broker.Start{From: broker.Latest}, MaxInFlight: 1000}, func(d broker.Delivery) {
+		one := deadLetter(b, d)
+		r.mu.Lock()
+		r.audited, r.came = append(r.audited, one), time.Now()
+		r.mu.Unlock()
+		_ = d.Ack()
+	})
+	if err != nil {
+		return err
+	}
 	return r.prepare()
+}
+
+// as is the URL of a broker that asks for the names of its members with one.
+func as(brokerURL, name string) string {
+	if !strings.HasPrefix(brokerURL, "mqtt") {
+		return brokerURL
+	}
+	sign := "?"
+	if strings.Contains(brokerURL, "?") {
+		sign = "&"
+	}
+	return brokerURL + sign + "member=" + name
 }
 
 func (r *run) channel() broker.Channel {
 	return broker.Channel{Address: r.address, Settings: map[string]string{"kafka.partitions": "4"}}
 }
 
-func (r *run) dead() broker.Channel { return broker.Channel{Address: r.address + ".dlq"} }
+// dead is the dead letter, as the runtime has it where the contract says nothing.
+func (r *run) dead() broker.Channel {
+	return broker.Channel{Address: r.address + ".dlq", Settings: map[string]string{"amqp.queue": r.address + ".dlq"}}
+}
 
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -432,7 +486,7 @@ func (r *run) keep(role, slot string) {
 		if over {
 			return
 		}
-		p, err := r.start(role, fmt.Sprintf("%s-%d", slot, n), r.url(role))
+		p, err := r.start(role, fmt.Sprintf("%s-%d", slot, n), as(r.url(role), fmt.Sprintf("%s-%d", slot, r.Seed)))
 		if err != nil {
 			r.violation("a process cannot be started: %v", err)
 			return
@@ -574,5 +628,8 @@ func (r *run) end() {
 	r.all.Wait()
 	for _, p := range r.proxies {
 		p.close()
+	}
+	if r.auditor != nil {
+		r.auditor.Close()
 	}
 }
