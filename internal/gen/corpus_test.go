@@ -17,8 +17,8 @@ import (
 	"github.com/treaty-events/treaty/schema"
 )
 
-// corpus is one contract with an event for each schema of testdata/corpus: its key
-// is the file's name.
+// corpus is one contract with an event for each schema of testdata/corpus, whose
+// key is the file's name, and for random ones.
 func corpus(t testing.TB) *contract.Contract {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join("testdata", "corpus", "*.json"))
@@ -26,7 +26,7 @@ func corpus(t testing.TB) *contract.Contract {
 		t.Fatalf("%d schemas, %v", len(paths), err)
 	}
 	files := map[string]string{}
-	var messages []string
+	var names []string
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -34,6 +34,15 @@ func corpus(t testing.TB) *contract.Contract {
 		}
 		name := strings.TrimSuffix(filepath.Base(path), ".json")
 		files[name+".json"] = string(text)
+		names = append(names, name)
+	}
+	for name, text := range randomSchemas(1, 40) {
+		files[name+".json"] = text
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var messages []string
+	for _, name := range names {
 		messages = append(messages, fmt.Sprintf(`%q:{"headers":{"type":"object","required":["type"],"properties":{"type":{"type":"string","const":"corpus.%s.v1"}}},
 "payload":{"schemaFormat":"application/schema+json;version=draft-2020-12","schema":{"$ref":"%s.json"}}}`, name, name, name))
 	}

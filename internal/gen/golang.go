@@ -32,6 +32,7 @@ type golang struct {
 	used    map[string]bool // names of the package
 	names   map[*Shape]string
 	events  map[*Event]string
+	depth   int   // of the values that are being read
 	parses  bool  // parseSchemas is called
 	err     error // the first that was
 }
@@ -464,20 +465,24 @@ func (g *golang) readPlain(to, typ string, s *Shape) {
 	case Enum:
 		g.p("%s = %s(r.%s())", to, typ, map[Kind]string{String: "String", Integer: "Int64", Number: "Float64", Boolean: "Bool"}[s.Base])
 	case Array:
+		item := g.inner("item")
 		g.p("%s = %s{}", to, typ)
 		g.p("r.Array(func() {")
-		g.p("var item %s", g.goType(s.Item))
-		g.read("item", g.goType(s.Item), s.Item)
-		g.p("%s = append(%s, item)", to, to)
+		g.p("var %s %s", item, g.goType(s.Item))
+		g.read(item, g.goType(s.Item), s.Item)
+		g.p("%s = append(%s, %s)", to, to, item)
 		g.p("})")
+		g.depth--
 	case Map:
+		value := g.inner("value")
 		g.p("%s = %s{}", to, typ)
 		g.p("r.Object(func(name []byte) {")
 		g.p("key := string(name)")
-		g.p("var value %s", g.goType(s.Item))
-		g.read("value", g.goType(s.Item), s.Item)
-		g.p("%s[key] = value", parens(to))
+		g.p("var %s %s", value, g.goType(s.Item))
+		g.read(value, g.goType(s.Item), s.Item)
+		g.p("%s[key] = %s", parens(to), value)
 		g.p("})")
+		g.depth--
 	case Object:
 		if strings.HasPrefix(typ, "*") { // a struct that would hold itself
 			g.p("%s = new(%s)", to, strings.TrimPrefix(typ, "*"))
@@ -488,6 +493,12 @@ func (g *golang) readPlain(to, typ string, s *Shape) {
 	default:
 		g.p("%s = r.Raw()", to)
 	}
+}
+
+// inner is a variable within those that are being read.
+func (g *golang) inner(name string) string {
+	g.depth++
+	return name + strconv.Itoa(g.depth)
 }
 
 func parens(to string) string {

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,8 +19,6 @@ import (
 	"github.com/treaty-events/treaty/internal/syntax"
 	"github.com/treaty-events/treaty/schema"
 )
-
-var updateJava = flag.Bool("update-java", false, "write the golden files of Java anew")
 
 // javaContract reads a contract from a folder.
 func javaContract(t testing.TB, dir, name string) *contract.Contract {
@@ -62,7 +59,7 @@ func TestJavaGolden(t *testing.T) {
 		"hard":   javaContract(t, filepath.Join("testdata", "hard"), "hard.yaml"),
 	} {
 		dir := filepath.Join("testdata", "java", name)
-		if *updateJava {
+		if *update {
 			if err := os.RemoveAll(dir); err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +71,7 @@ func TestJavaGolden(t *testing.T) {
 			}
 			golden := filepath.Join(dir, filepath.Base(f.Path))
 			made[filepath.Base(f.Path)] = true
-			if *updateJava {
+			if *update {
 				if err := os.MkdirAll(dir, 0o755); err != nil {
 					t.Fatal(err)
 				}
@@ -83,7 +80,7 @@ func TestJavaGolden(t *testing.T) {
 				}
 			}
 			if want, err := os.ReadFile(golden); err != nil || string(want) != string(f.Text) {
-				t.Errorf("%s is not what is made (%v); go test -update-java writes it anew", golden, err)
+				t.Errorf("%s is not what is made (%v); go test -update writes it anew", golden, err)
 			}
 		}
 		entries, err := os.ReadDir(dir)

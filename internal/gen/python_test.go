@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,8 +20,6 @@ import (
 	"github.com/treaty-events/treaty/internal/syntax"
 	"github.com/treaty-events/treaty/schema"
 )
-
-var updatePython = flag.Bool("update-python", false, "write the golden files of Python anew")
 
 // onDisk reads a contract from a folder.
 func onDisk(t testing.TB, dir, name string) *contract.Contract {
@@ -70,7 +67,7 @@ func TestPythonGolden(t *testing.T) {
 				continue // the same in every package
 			}
 			golden := filepath.Join("testdata", "python", name, path+".golden")
-			if *updatePython {
+			if *update {
 				if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
 					t.Fatal(err)
 				}
@@ -83,7 +80,7 @@ func TestPythonGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			if string(want) != text {
-				t.Errorf("%s is not what is generated; look at the difference, and run go test ./internal/gen -run PythonGolden -update-python", golden)
+				t.Errorf("%s is not what is generated; look at the difference, and run go test ./internal/gen -run PythonGolden -update", golden)
 			}
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"math/big"
@@ -26,8 +25,6 @@ import (
 	"github.com/treaty-events/treaty/internal/syntax"
 	"github.com/treaty-events/treaty/schema"
 )
-
-var updateTypeScript = flag.Bool("update-typescript", false, "write the golden files of TypeScript anew")
 
 // fromDisk reads a contract from a folder.
 func fromDisk(t testing.TB, dir, name string) *contract.Contract {
@@ -70,7 +67,7 @@ func TestTypeScriptGolden(t *testing.T) {
 				continue // it is the same in every module, and a file of its own here
 			}
 			golden := filepath.Join("testdata", "typescript", name, path+".golden")
-			if *updateTypeScript {
+			if *update {
 				if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
 					t.Fatal(err)
 				}
@@ -83,7 +80,7 @@ func TestTypeScriptGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			if string(want) != text {
-				t.Errorf("%s is not what is generated; look at the difference, and run go test ./internal/gen -run TypeScriptGolden -update-typescript", golden)
+				t.Errorf("%s is not what is generated; look at the difference, and run go test ./internal/gen -run TypeScriptGolden -update", golden)
 			}
 		}
 	}

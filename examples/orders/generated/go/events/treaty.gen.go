@@ -382,9 +382,9 @@ func (o *OrderPlacedPayload) read(r *codec.Reader) {
 		case "lines":
 			o.Lines = []OrderLine{}
 			r.Array(func() {
-				var item OrderLine
-				item.read(r)
-				o.Lines = append(o.Lines, item)
+				var item1 OrderLine
+				item1.read(r)
+				o.Lines = append(o.Lines, item1)
 			})
 		case "placed_at":
 			o.PlacedAt = r.DateTime()
