@@ -22,7 +22,7 @@ func (p *Producer) Entry(e *Event) (store.Entry, error) {
 	if err := p.Check(e); err != nil {
 		return store.Entry{}, err
 	}
-	o, _, err := p.route(e)
+	o, _, err := p.route(e, p.channel)
 	if err != nil {
 		return store.Entry{}, err
 	}
@@ -43,15 +43,15 @@ func (p *Producer) Entry(e *Event) (store.Entry, error) {
 // An entry that is no event, or that the contract does not allow any more, can
 // never be sent: the error has store.ErrRefused then, and nothing was sent.
 func (p *Producer) Relay(ctx context.Context, entries []store.Entry) error {
-	events := make([]*Event, len(entries))
+	events, channels := make([]*Event, len(entries)), make([]string, len(entries))
 	for i := range entries {
 		e, err := event.DecodeJSON(entries[i].Event)
 		if err != nil {
 			return fmt.Errorf("reading an event of the outbox, for %s: %w: %w", entries[i].Channel, store.ErrRefused, err)
 		}
-		events[i] = e
+		events[i], channels[i] = e, entries[i].Channel
 	}
-	err := p.PublishEvents(ctx, events...)
+	err := p.publish(ctx, channels, events)
 	var invalid *InvalidError
 	if errors.As(err, &invalid) {
 		return fmt.Errorf("%w: %w", store.ErrRefused, err)

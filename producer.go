@@ -35,8 +35,8 @@ type Producer struct {
 // outlet is a channel that carries an event type.
 type outlet struct {
 	*contract.Channel
-	at       broker.Channel
-	messages []*hold.Message
+	at  broker.Channel
+	err error // why it has no address
 }
 
 // NewProducer makes a producer of the events that the contract's operations send;
@@ -55,9 +55,8 @@ func NewProducer(c *contract.Contract, b broker.Broker, options ...ProducerOptio
 	for _, m := range p.sent(c) {
 		o := outlets[m.Channel]
 		if o == nil {
-			if o, err = p.outlet(m.Channel); err != nil {
-				return nil, fmt.Errorf("making a producer of %s: %w", c.Title, err)
-			}
+			o = &outlet{Channel: m.Channel}
+			o.at, o.err = topology.Channel(m.Channel, p.params)
 			outlets[m.Channel] = o
 		}
 		kind := m.Envelope.Type
@@ -69,6 +68,9 @@ func NewProducer(c *contract.Contract, b broker.Broker, options ...ProducerOptio
 		return nil, usage("making a producer: the contract %q sends nothing; it is that of a consumer, or an operation with action: send is missing (AsPeer sends what it receives)", c.Title)
 	}
 	for _, o := range outlets {
+		if o.err != nil {
+			continue // said to who publishes on it
+		}
 		if err := p.prepare(b, o.at); err != nil {
 			return nil, err
 		}
@@ -97,14 +99,6 @@ func (p *Producer) sent(c *contract.Contract) []*contract.Message {
 		}
 	}
 	return all
-}
-
-func (p *Producer) outlet(ch *contract.Channel) (*outlet, error) {
-	at, err := topology.Channel(ch, p.params)
-	if err != nil {
-		return nil, err
-	}
-	return &outlet{Channel: ch, at: at}, nil
 }
 
 // New makes an event of data: id, source, time and whatever attribute the
@@ -197,6 +191,12 @@ type call struct {
 // event that is sent again with its id is a duplicate at most. Events of one key
 // arrive in the order in which they are given.
 func (p *Producer) PublishEvents(ctx context.Context, events ...*Event) error {
+	return p.publish(ctx, nil, events)
+}
+
+// publish publishes events, each on the channel of that name, where names are
+// given.
+func (p *Producer) publish(ctx context.Context, channels []string, events []*Event) error {
 	begin := p.now()
 	var last context.Context
 	for _, e := range events {
@@ -212,7 +212,7 @@ func (p *Producer) PublishEvents(ctx context.Context, events ...*Event) error {
 	if c == nil {
 		c = &call{}
 	}
-	err := p.encode(c, events)
+	err := p.encode(c, channels, events)
 	if err == nil {
 		if err = p.send(ctx, c, len(events)); err == nil {
 			p.calls.Put(c) // what the broker may still have in hand is not used again
@@ -241,12 +241,16 @@ func (p *Producer) PublishEvents(ctx context.Context, events ...*Event) error {
 }
 
 // encode holds events to the contract and makes their messages.
-func (p *Producer) encode(c *call, events []*Event) error {
+func (p *Producer) encode(c *call, channels []string, events []*Event) error {
 	c.messages = slices.Grow(c.messages[:0], len(events))[:len(events)]
 	c.outlets = slices.Grow(c.outlets[:0], len(events))[:len(events)]
 	var wrong []error
 	for i, e := range events {
-		o, m, err := p.route(e)
+		on := p.channel
+		if channels != nil {
+			on = channels[i]
+		}
+		o, m, err := p.route(e, on)
 		if err == nil {
 			to := &c.messages[i]
 			err = topology.Encode(p.broker.Binding(), &to.Message, e, m.Message)
@@ -275,15 +279,15 @@ func (p *Producer) encode(c *call, events []*Event) error {
 }
 
 // route finds the channel and the message of an event, and holds the event to
-// it.
-func (p *Producer) route(e *Event) (*outlet, *hold.Message, error) {
+// it. on names the channel; "" is the only one.
+func (p *Producer) route(e *Event, on string) (*outlet, *hold.Message, error) {
 	outlets := p.routes[e.Type]
 	if len(outlets) == 0 {
 		return nil, nil, &InvalidError{e.Type, e.ID, "", []Problem{p.unknown(e.Type)}}
 	}
 	var o *outlet
 	for _, one := range outlets {
-		if p.channel == "" || one.Name == p.channel {
+		if on == "" || one.Name == on {
 			if o != nil {
 				return nil, nil, usage("publishing %s: the contract sends it on %s and %s; name one with the option OnChannel", e.Type, o.Name, one.Name)
 			}
@@ -291,7 +295,10 @@ func (p *Producer) route(e *Event) (*outlet, *hold.Message, error) {
 		}
 	}
 	if o == nil {
-		return nil, nil, usage("publishing %s: the contract does not send it on %s", e.Type, p.channel)
+		return nil, nil, usage("publishing %s: the contract does not send it on %s", e.Type, on)
+	}
+	if o.err != nil {
+		return nil, nil, fmt.Errorf("publishing %s: %w", e.Type, o.err)
 	}
 	if d := o.Delivery; d != nil && d.MaxBytes > 0 && len(e.Data) > d.MaxBytes {
 		return nil, nil, &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleData, Pointer: "/data", Message: fmt.Sprintf("it has %d bytes, and the channel takes %d", len(e.Data), d.MaxBytes)}}}
@@ -317,28 +324,49 @@ func (p *Producer) unknown(kind string) Problem {
 	return Problem{Rule: hold.RuleType, Pointer: "/type", Message: fmt.Sprintf("the contract sends no event of type %q; %s", kind, hint)}
 }
 
-// send sends messages, each run of one channel in one go.
+// send sends messages, those of each channel in one go.
 func (p *Producer) send(ctx context.Context, c *call, n int) error {
 	var failures broker.Failures
-	for from := 0; from < n; {
-		to := from + 1
-		for to < n && c.outlets[to] == c.outlets[from] {
-			to++
+	var sent []bool // nil as long as all are of one channel
+	for first := 0; first < n; first++ {
+		if sent != nil && sent[first] {
+			continue
 		}
-		err := p.broker.Publish(ctx, c.outlets[from].at, c.messages[from:to]...)
+		o := c.outlets[first]
+		messages, at := c.messages[first:n], []int(nil)
+		if sent != nil || slices.ContainsFunc(c.outlets[first:n], func(other *outlet) bool { return other != o }) {
+			if sent == nil {
+				sent = make([]bool, n)
+			}
+			messages = nil
+			for i := first; i < n; i++ {
+				if c.outlets[i] == o {
+					messages, at, sent[i] = append(messages, c.messages[i]), append(at, i), true
+				}
+			}
+		}
+		index := func(i int) int {
+			if at == nil {
+				return first + i
+			}
+			return at[i]
+		}
+		err := p.broker.Publish(ctx, o.at, messages...)
 		var failed *broker.PublishError
 		switch {
 		case err == nil:
 		case errors.As(err, &failed):
 			for _, f := range failed.Failed {
-				failures.Add(from+f.Index, f.Err)
+				failures.Add(index(f.Index), f.Err)
 			}
 		default:
-			for i := from; i < to; i++ {
-				failures.Add(i, err)
+			for i := range messages {
+				failures.Add(index(i), err)
 			}
 		}
-		from = to
+		if at == nil {
+			break
+		}
 	}
 	return failures.Err(n)
 }
@@ -346,7 +374,7 @@ func (p *Producer) send(ctx context.Context, c *call, n int) error {
 // Check holds an event to the contract without sending it: nil, or what
 // PublishEvents would return before it sends.
 func (p *Producer) Check(e *Event) error {
-	o, m, err := p.route(e)
+	o, m, err := p.route(e, p.channel)
 	if err != nil {
 		return err
 	}
@@ -362,7 +390,7 @@ func (p *Producer) Check(e *Event) error {
 
 // Key is what orders an event: the value of the ordering key of its channel.
 func (p *Producer) Key(e *Event) (string, error) {
-	o, _, err := p.route(e)
+	o, _, err := p.route(e, p.channel)
 	if err != nil {
 		return "", err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/treaty-events/treaty"
 	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/broker/embedded"
+	memorybroker "github.com/treaty-events/treaty/broker/memory"
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/event"
 	"github.com/treaty-events/treaty/store"
@@ -716,7 +717,7 @@ func TestDrainIsOver(t *testing.T) {
 	go func() { over <- k.Run(ctx) }()
 	<-entered
 	cancel()
-	if err := <-over; err == nil || !strings.Contains(err.Error(), "handlers have run on for 50ms") {
+	if err := <-over; err == nil || !strings.Contains(err.Error(), "have run on for 50ms") {
 		t.Error(err)
 	}
 	if err := <-ended; !errors.Is(err, context.Canceled) {
@@ -1010,6 +1011,38 @@ func TestDedupeBy(t *testing.T) {
 	for _, e := range dead(t, b, "orders.dlq", 2) {
 		if extension(e, "dlqreason") != "invalid" || !strings.Contains(extension(e, "dlqdetail"), "no paymentid") {
 			t.Errorf("%s is dead for %s", e.ID, extension(e, "dlqdetail"))
+		}
+	}
+}
+
+// Events of several channels go to each in one call, in their order.
+func TestPublishOnSeveralChannels(t *testing.T) {
+	b, c := memorybroker.New(), load(t, vary{})
+	p := producer(t, c, b, treaty.Source("/orders"))
+	var all []*treaty.Event
+	for i := range 6 {
+		kind, data := "orders.paid.v1", any(paid{Amount: i})
+		if i%2 == 1 {
+			kind, data = "orders.snapshot.v1", map[string]any{"order": fmt.Sprint(i)}
+		}
+		e, err := p.New(kind, "s", data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	if err := p.PublishEvents(t.Context(), all...); err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string][]*treaty.Event{"orders": {all[0], all[2], all[4]}, "snapshots": {all[1], all[3], all[5]}} {
+		got := b.Messages(address)
+		if len(got) != 3 {
+			t.Fatalf("%s has %d", address, len(got))
+		}
+		for i, m := range got {
+			if e, _, err := b.Binding().Decode(&m.Message); err != nil || e.ID != want[i].ID {
+				t.Errorf("%s has %v at %d, %v", address, e, i, err)
+			}
 		}
 	}
 }

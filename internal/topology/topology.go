@@ -122,6 +122,9 @@ func delivery(s map[string]string, d *contract.Delivery) {
 	if d.Dedupe != nil && d.Dedupe.Window > 0 && (d.Dedupe.Where == "broker" || d.Dedupe.Where == "both") {
 		s["nats.duplicateWindow"] = d.Dedupe.Window.String()
 	}
+	if d.Guarantee == "at-most-once" {
+		s["unrouted"] = "drop" // nobody is promised it
+	}
 	if d.MaxBytes > 0 {
 		s["kafka.config.max.message.bytes"] = strconv.Itoa(d.MaxBytes)
 	}
