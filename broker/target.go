@@ -30,6 +30,8 @@ import (
 //	servername=NAME  expect the broker's certificate to be of this name
 //	insecure=true    do not look at the broker's certificate
 //	timeout=10s      how long opening may take
+//	replicas=1       declare with no more copies than these, whatever a channel's settings ask: for a
+//	                 broker that is alone, on a developer's machine
 type Target struct {
 	Scheme   string
 	Hosts    []string // host:port, in the order written; empty where the URL has none
@@ -39,13 +41,14 @@ type Target struct {
 	Token    string
 	TLS      *tls.Config   // nil without
 	Timeout  time.Duration // of opening
+	Replicas int           // at most, of what is declared; 0 is no limit
 	Params   url.Values    // those of the adapter's own
 }
 
 // DefaultTimeout is how long opening a broker may take.
 const DefaultTimeout = 10 * time.Second
 
-var commonParams = []string{"tls", "ca", "cert", "key", "servername", "insecure", "timeout"}
+var commonParams = []string{"tls", "ca", "cert", "key", "servername", "insecure", "timeout", "replicas"}
 
 // String is the URL without what is secret.
 func (t *Target) String() string {
@@ -177,6 +180,11 @@ func ParseTarget(rawURL, port string, params ...string) (*Target, error) {
 			return nil, wrong("write a duration such as 5s", "%q is no timeout", s)
 		}
 	}
+	if s := values.Get("replicas"); s != "" {
+		if t.Replicas, err = strconv.Atoi(s); err != nil || t.Replicas < 1 {
+			return nil, wrong("write a number such as 1", "%q is no number of replicas", s)
+		}
+	}
 	if t.TLS, err = tlsOf(scheme, values); err != nil {
 		return nil, wrong("", "%w", err)
 	}
@@ -229,6 +237,14 @@ func tlsOf(scheme string, v url.Values) (*tls.Config, error) {
 // Fail makes an error of what a client said while opening.
 func (t *Target) Fail(op, channel string, kind, err error, advice string) error {
 	return &Error{Op: op, Broker: t.String(), Channel: channel, Kind: kind, Err: err, Advice: advice}
+}
+
+// AtMost is a number of replicas, or the most that the URL allows.
+func (t *Target) AtMost(replicas int) int {
+	if t.Replicas > 0 {
+		return min(replicas, t.Replicas)
+	}
+	return replicas
 }
 
 // Backoff is the pause before a connection is tried for the nth time, from 0:

@@ -52,9 +52,12 @@ func TestParseTarget(t *testing.T) {
 }
 
 func TestParameters(t *testing.T) {
-	got, err := broker.ParseTarget("kafka://a?timeout=3s&mechanism=plain&servername=b", "9092", "mechanism")
+	got, err := broker.ParseTarget("kafka://a?timeout=3s&mechanism=plain&servername=b&replicas=1", "9092", "mechanism")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got.AtMost(3) != 1 || got.AtMost(1) != 1 {
+		t.Errorf("at most %d of 3", got.AtMost(3))
 	}
 	if got.Timeout != 3*time.Second || got.Params.Get("mechanism") != "plain" || got.Params.Has("timeout") || got.TLS == nil || got.TLS.ServerName != "b" {
 		t.Errorf("timeout %s, parameters %v, TLS %v", got.Timeout, got.Params, got.TLS)
@@ -74,6 +77,7 @@ func TestParseTargetRefuses(t *testing.T) {
 		"kafka://a?tsl=true":                 `"tsl" is no parameter; known are tls,`,
 		"kafka://a?timeout=soon":             `"soon" is no timeout; write a duration such as 5s`,
 		"kafka://a?timeout=-1s":              `"-1s" is no timeout`,
+		"kafka://a?replicas=0":               `"0" is no number of replicas; write a number such as 1`,
 		"kafka://a?x=%zz":                    "its parameters are not escaped well",
 		"kafka://a/%zz":                      "its path is not escaped well",
 		"kafka://u:hunter2%zz@a":             "a percent sign in a password is written %25",

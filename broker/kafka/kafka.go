@@ -12,6 +12,7 @@
 //	maxBytes=1000012                        the greatest batch, and so message, that is sent
 //	linger=0s                               how long a batch waits for more
 //	commit=1s                               how often a group's place is committed
+//	session=45s                             how long a member may be silent until its partitions are another's
 //
 // Settings of channels:
 //
@@ -51,7 +52,7 @@ import (
 )
 
 // Adapter opens kafka:// and, with TLS, kafkas://.
-var Adapter = broker.Adapter{Name: "kafka", Schemes: []string{"kafka", "kafkas"}, Port: "9092", Params: []string{"sasl", "acks", "maxBytes", "linger", "commit"}, Open: open}
+var Adapter = broker.Adapter{Name: "kafka", Schemes: []string{"kafka", "kafkas"}, Port: "9092", Params: []string{"sasl", "acks", "maxBytes", "linger", "commit", "session"}, Open: open}
 
 // Broker is a connection to a Kafka cluster.
 type Broker struct {
@@ -61,6 +62,7 @@ type Broker struct {
 	options  []kgo.Opt // of every client
 	maxBytes int
 	commit   time.Duration
+	session  time.Duration
 
 	mu            sync.Mutex
 	closed        bool
@@ -77,7 +79,7 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	if len(t.Hosts) == 0 {
 		return wrong(errors.New("it names no host"), "write kafka://127.0.0.1:9092")
 	}
-	b := &Broker{target: t, maxBytes: 1000012, commit: time.Second, subscriptions: map[*subscription]bool{}}
+	b := &Broker{target: t, maxBytes: 1000012, commit: time.Second, session: 45 * time.Second, subscriptions: map[*subscription]bool{}}
 	b.options = []kgo.Opt{kgo.SeedBrokers(t.Hosts...), kgo.ClientID("treaty")}
 	if t.TLS != nil {
 		b.options = append(b.options, kgo.DialTLSConfig(t.TLS))
@@ -98,7 +100,7 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 		}
 	}
 	linger := time.Duration(0)
-	for name, at := range map[string]*time.Duration{"linger": &linger, "commit": &b.commit} {
+	for name, at := range map[string]*time.Duration{"linger": &linger, "commit": &b.commit, "session": &b.session} {
 		if s := t.Params.Get(name); s != "" {
 			var err error
 			if *at, err = time.ParseDuration(s); err != nil || *at < 0 {
@@ -183,6 +185,8 @@ func (b *Broker) fail(op, channel string, err error) error {
 		return err
 	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InvalidTopicException):
 		kind, advice = broker.ErrNoChannel, "make the topic, or declare the channel"
+	case errors.Is(err, kerr.InvalidReplicationFactor):
+		kind, advice = broker.ErrUnsupported, "a cluster keeps as many copies as it has brokers: for one that is alone, write replicas=1 in its URL"
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
 		kind, advice = broker.ErrTooLarge, "maxBytes= in the URL and max.message.bytes of the topic say how much is taken"
 	case denied(err):
@@ -318,6 +322,7 @@ func (b *Broker) Declare(ctx context.Context, channel broker.Channel) error {
 	if err != nil {
 		return err
 	}
+	copies := int16(b.target.AtMost(int(replicas)))
 	configs := map[string]*string{}
 	for name, v := range channel.Settings {
 		if key, ok := strings.CutPrefix(name, "kafka.config."); ok {
@@ -325,7 +330,7 @@ func (b *Broker) Declare(ctx context.Context, channel broker.Channel) error {
 		}
 	}
 	topic := topicOf(&channel)
-	made, err := b.admin.CreateTopic(ctx, int32(partitions), int16(replicas), configs, topic)
+	made, err := b.admin.CreateTopic(ctx, int32(partitions), copies, configs, topic)
 	if err == nil {
 		err = made.Err
 	}
@@ -485,7 +490,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 		case broker.At:
 			reset = kgo.NewOffset().AfterMilli(options.Start.Time.UnixMilli())
 		}
-		opts = append(opts, kgo.ConsumerGroup(s.group), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(reset),
+		opts = append(opts, kgo.ConsumerGroup(s.group), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(reset), kgo.SessionTimeout(b.session), kgo.HeartbeatInterval(b.session/15),
 			kgo.OnPartitionsAssigned(s.assigned), kgo.OnPartitionsRevoked(s.revoked), kgo.OnPartitionsLost(s.lost))
 	}
 	if s.client, err = kgo.NewClient(opts...); err != nil {

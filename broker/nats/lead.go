@@ -62,6 +62,7 @@ func (s *subscription) standBy(ctx context.Context, channel broker.Channel) erro
 		if _, err := fmt.Sscan(channel.Setting("nats.replicas", "1"), &replicas); err != nil {
 			return s.broker.target.Fail("subscribe", s.address, broker.ErrUsage, fmt.Errorf("nats.replicas: %w", err), "")
 		}
+		replicas = s.broker.target.AtMost(replicas)
 	}
 	id := s.broker.conn.NewInbox()
 	listening, err := s.broker.conn.Subscribe(id, func(m *nats.Msg) { _ = m.Respond(nil) })

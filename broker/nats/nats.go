@@ -185,6 +185,8 @@ func (b *Broker) fail(op, channel string, err error) error {
 		kind, advice = broker.ErrNoChannel, "no stream has this subject: declare the channel, or make a stream for it"
 	case errors.Is(err, nats.ErrMaxPayload), refusedAs(err, jetstream.JSErrCodeStreamMessageExceedsMaximum), refusedAs(err, headerTooLarge):
 		kind = broker.ErrTooLarge
+	case refusedAs(err, alone):
+		kind, advice = broker.ErrUnsupported, "a server that is alone keeps one copy: write replicas=1 in its URL"
 	case errors.Is(err, nats.ErrPermissionViolation), errors.Is(err, nats.ErrAuthorization):
 		kind = broker.ErrDenied
 	}
@@ -193,6 +195,9 @@ func (b *Broker) fail(op, channel string, err error) error {
 
 // headerTooLarge is what a server answers to headers of more than 64 KiB.
 const headerTooLarge jetstream.ErrorCode = 10097
+
+// alone is what a server that has no others answers to more than one replica.
+const alone jetstream.ErrorCode = 10074
 
 func refusedAs(err error, code jetstream.ErrorCode) bool {
 	var said *jetstream.APIError
@@ -243,6 +248,7 @@ func (b *Broker) Declare(ctx context.Context, channel broker.Channel) error {
 	if err != nil {
 		return b.target.Fail("declare", channel.Address, broker.ErrUsage, err, "")
 	}
+	replicas = b.target.AtMost(replicas)
 	if b.AutoDeclare {
 		replicas = 1 // the server is alone
 	}
@@ -296,7 +302,7 @@ func (b *Broker) Check(ctx context.Context, channel broker.Channel) error {
 		if err != nil {
 			return wrong("nats.replicas", err)
 		}
-		d.Add("nats.replicas", strconv.Itoa(n), strconv.Itoa(have.Config.Replicas))
+		d.Add("nats.replicas", strconv.Itoa(b.target.AtMost(n)), strconv.Itoa(have.Config.Replicas))
 	}
 	for _, one := range []struct {
 		setting string
