@@ -1,0 +1,17 @@
+self.treatyIndex=[
+["event","Ask","","events/ask.html","Payments Team Money payments.asks id",""]
+,["event","Lost","","events/lost.html","Broken half.done",""]
+,["event","half.there.v1","","events/half.there.v1.html","Broken half.there.v1 half.done",""]
+,["event","payments.settled.v1","Settled","events/payments.settled.v1.html","Payments Team Money payments.{region} amount","Money has arrived."]
+,["event","payments.settled.v2","Settled (v2)","events/payments.settled.v2.html","Payments Team Money payments.{region} payment_id old_id way kind last4 iban tags meta note","Money has arrived, by one way or another."]
+,["event","payments.tree_kept.v1","A tree was kept","events/payments.tree_kept.v1.html","Payments Team Money payments.{region} name children parent",""]
+,["channel","half.done","","channels/half.done.html","Broken half",""]
+,["channel","ledger.dlq","","channels/ledger.dlq.html","Ledger dead",""]
+,["channel","payments.asks","","channels/payments.asks.html","Payments asks",""]
+,["channel","payments.{region}","Payments","channels/payments.-region.html","Ledger payments Payments","All payments of a region."]
+,["service","Broken","","services/broken.html","broken.yaml",""]
+,["service","Ledger","","services/ledger.html","Team Books ledger.yaml",""]
+,["service","missing","","services/missing.html","missing.yaml",""]
+,["service","Payments","","services/payments.html","Team Money money@example.com payments.yaml","What becomes of money. *Read* the [guide](https://example.com/guide); \u003cb\u003eno\u003c/b\u003e HTML."]
+,["server","nats://nats.example.com:{port}","prod","servers/nats-nats.example.com-port.html","",""]
+];
