@@ -40,9 +40,7 @@ func newProxy(target string) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{address: l.Addr().String(), target: target, l: l, links: map[*link]bool{}}
-	go p.accept()
-	return p, nil
+	return &proxy{address: l.Addr().String(), target: target, l: l, links: map[*link]bool{}}, nil
 }
 
 func (p *proxy) accept() {
@@ -114,6 +112,9 @@ func (k *link) close(reset bool) {
 	delete(k.p.links, k)
 	k.p.mu.Unlock()
 	for _, c := range k.ends {
+		if read, ok := c.(*kafkaConn); ok {
+			c = read.Conn
+		}
 		if t, ok := c.(*net.TCPConn); ok && reset {
 			_ = t.SetLinger(0)
 		}

@@ -235,7 +235,10 @@ func (r *run) patience() time.Duration {
 
 // calm is how long it is waited at the end for what comes late.
 func (r *run) calm() time.Duration {
-	if r.AckWait > 0 {
+	switch {
+	case !r.features.AckWait:
+		return 5 * time.Second
+	case r.AckWait > 0:
 		return r.AckWait*3/2 + 500*time.Millisecond
 	}
 	return 35 * time.Second
@@ -298,6 +301,10 @@ func (r *run) begin() error {
 		if err != nil {
 			return err
 		}
+		if strings.HasPrefix(r.direct, "kafka") {
+			p.rewrite = throughKafka(p.address)
+		}
+		go p.accept()
 		r.proxies[side] = p
 	}
 	b, err := broker.Open(r.ctx, as(r.direct, "auditor"), adapters...)
