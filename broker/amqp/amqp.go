@@ -737,7 +737,7 @@ func (s *subscription) run(ctx context.Context, deliveries <-chan amqp091.Delive
 				d.message.Body = m.Body
 			}
 			if !s.Deliver(d) {
-				s.giveBack(&m)
+				_ = s.giveBack(&m)
 			}
 		}
 		// The connection, or the queue, is gone.
@@ -761,11 +761,20 @@ func (s *subscription) run(ctx context.Context, deliveries <-chan amqp091.Delive
 	}
 }
 
-// giveBack puts a message that was not settled back into the queue.
-func (s *subscription) giveBack(m *amqp091.Delivery) {
+// giveBack puts a message that was not settled back into the queue. One that is
+// given back while the subscription ends goes there with the closing of the
+// channel, with all others and in their order: given back alone it would come here
+// again at once, to be given back again, and would stand behind those that were
+// given back before it.
+func (s *subscription) giveBack(m *amqp091.Delivery) error {
+	select {
+	case <-s.Done():
+		return nil
+	default:
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	_ = m.Nack(false, true)
+	return m.Nack(false, true)
 }
 
 func (s *subscription) Stop(ctx context.Context) error {
@@ -820,9 +829,7 @@ func (d *delivery) settle(by func() error) error {
 	if d.settled.Swap(true) {
 		return nil
 	}
-	d.s.mu.RLock()
 	err := by()
-	d.s.mu.RUnlock()
 	d.s.Settled()
 	if errors.Is(err, amqp091.ErrClosed) || err != nil && lostConnection(err) {
 		return nil
@@ -830,9 +837,15 @@ func (d *delivery) settle(by func() error) error {
 	return d.s.broker.fail("settle", d.Channel(), err)
 }
 
-func (d *delivery) Ack() error  { return d.settle(func() error { return d.m.Ack(false) }) }
-func (d *delivery) Nak() error  { return d.settle(func() error { return d.m.Nack(false, true) }) }
-func (d *delivery) Term() error { return d.settle(func() error { return d.m.Ack(false) }) }
+func (d *delivery) Ack() error  { return d.settle(d.ack) }
+func (d *delivery) Nak() error  { return d.settle(func() error { return d.s.giveBack(&d.m) }) }
+func (d *delivery) Term() error { return d.settle(d.ack) }
+
+func (d *delivery) ack() error {
+	d.s.mu.RLock()
+	defer d.s.mu.RUnlock()
+	return d.m.Ack(false)
+}
 
 // NakWithDelay holds the message back before it gives it back: AMQP knows no
 // delay. It takes room among those in flight meanwhile.
@@ -843,6 +856,6 @@ func (d *delivery) NakWithDelay(delay time.Duration) error {
 	if d.settled.Swap(true) {
 		return nil
 	}
-	d.s.Again(delay, func() broker.Delivery { return nil }, func() { d.s.giveBack(&d.m) })
+	d.s.Again(delay, func() broker.Delivery { return nil }, func() { _ = d.s.giveBack(&d.m) })
 	return nil
 }
