@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +45,7 @@ func (c *child) consume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	option, finish, err := k.remembering(ctx)
+	option, finish, err := k.remembering(context.WithoutCancel(ctx))
 	if err != nil {
 		return err
 	}
@@ -207,6 +208,10 @@ func (t *tap) Subscribe(ctx context.Context, channel broker.Channel, o broker.Op
 		o.AckWait = t.AckWait
 		open = beat(t.AckWait / 4)
 	}
+	// The least that it takes: what a killed process had comes again after it.
+	settings := map[string]string{"pubsub.ackDeadline": "10"}
+	maps.Copy(settings, channel.Settings)
+	channel.Settings = settings
 	s, err := t.Broker.Subscribe(ctx, channel, o, func(d broker.Delivery) {
 		if t.Break == "ack" {
 			_ = d.Ack()

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"cloud.google.com/go/pubsub/v2/pstest"
 )
 
 func TestMain(m *testing.M) {
@@ -125,6 +127,48 @@ func TestCatches(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestReal are runs on brokers that run already. They are not killed, since the
+// run did not start them.
+func TestReal(t *testing.T) {
+	for _, test := range []struct {
+		name, variable, url, and, store string
+		members                         int
+		wait                            time.Duration
+	}{
+		{"NATS", "TREATY_NATS", "nats://%s", "", "inbox", 1, 2 * time.Second},
+		{"Kafka", "TREATY_KAFKA", "kafka://%s?session=6s", "", "inbox", 1, 0},
+		{"KafkaGroup", "TREATY_KAFKA", "kafka://%s?session=6s", "TREATY_REDIS", "redis", 3, 0},
+		{"RabbitMQ", "TREATY_AMQP", "amqp://%s", "", "inbox", 1, 0},
+		{"RabbitMQGroup", "TREATY_AMQP", "amqp://%s", "TREATY_POSTGRES", "postgres-inbox", 2, 0},
+		{"Mosquitto", "TREATY_MQTT", "mqtt://%s", "", "inbox", 1, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, variable := range []string{test.variable, test.and} {
+				if variable != "" && os.Getenv(variable) == "" {
+					t.Skipf("%s is no address: make integration sets it", variable)
+				}
+			}
+			r := torture(t, Config{Seed: 11, Events: 5000, Faults: 150, Pace: 800, Broker: fmt.Sprintf(test.url, os.Getenv(test.variable)), Store: test.store, Members: test.members, AckWait: test.wait, Limit: 6 * time.Minute})
+			if t.Log(r); len(r.Violations) > 0 || r.Published != 5000 {
+				t.Fail()
+			}
+		})
+	}
+}
+
+// TestPubSub is a run on the fake of Google's library.
+func TestPubSub(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
+	s := pstest.NewServer()
+	defer s.Close()
+	r := torture(t, Config{Seed: 4, Events: 1000, Faults: 60, Pace: 400, Broker: "pubsub://treaty?endpoint=" + s.Addr, Store: "inbox"})
+	if t.Log(r); len(r.Violations) > 0 || r.Published != 1000 {
+		t.Fail()
+	}
 }
 
 // TestPlan: a seed is a plan, and another seed is another one.
