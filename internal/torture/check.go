@@ -300,7 +300,14 @@ func (r *run) check(e *evidence) []string {
 		r.checkOne(e, n, &lives[n], complain)
 	}
 	if r.Members == 1 || e.features.GroupOrder != broker.Unordered {
-		r.checkOrder(e, lives, complain)
+		// An adapter says what its broker does while nothing is delivered again. One
+		// member at a time has more from all of them but from a NATS server that is older
+		// than 2.11, which loses count of what was returned.
+		strict := r.Members == 1 && (shown(r.Broker) != "nats" || e.features.Expires)
+		if !strict {
+			r.report.Skipped["order of what was delivered again: the broker does not keep it here"]++
+		}
+		r.checkOrder(e, lives, strict, complain)
 	}
 	return wrong
 }
@@ -340,7 +347,7 @@ func (r *run) checkOne(e *evidence, n int, l *life, complain func(int, string, .
 		if reason != "" && d.reason != reason {
 			complain(n, "event %d is in the dead letter for %s (%s), and not for %s", n, d.reason, d.detail, reason)
 		}
-		want := d.attempts
+		var want int
 		switch reason {
 		case "attempts":
 			want = max(attempts, d.attempts)
@@ -388,8 +395,9 @@ func (r *run) forgot(e *evidence, by string) bool {
 }
 
 // checkOrder holds that no event of a key had its first effect, or was given
-// up, behind a later one's.
-func (r *run) checkOrder(e *evidence, lives []life, complain func(int, string, ...any)) {
+// up, behind a later one's; unless strict, of those alone that had it when they
+// were delivered for the first time.
+func (r *run) checkOrder(e *evidence, lives []life, strict bool, complain func(int, string, ...any)) {
 	type step struct {
 		n  int
 		at int64
@@ -400,15 +408,15 @@ func (r *run) checkOrder(e *evidence, lives []life, complain func(int, string, .
 		if ev.Seq == 0 {
 			continue
 		}
-		at := int64(0)
+		var first Record
 		switch {
 		case len(l.effects) > 0:
-			at = l.effects[0].At
+			first = l.effects[0]
 		case len(l.entered) > 0 && len(l.dead) > 0:
-			at = l.entered[0].At
+			first = l.entered[0]
 		}
-		if at > 0 {
-			byKey[ev.Key] = append(byKey[ev.Key], step{n, at})
+		if first.At > 0 && (strict || first.Attempt == 1) {
+			byKey[ev.Key] = append(byKey[ev.Key], step{n, first.At})
 		}
 	}
 	keys := make([]string, 0, len(byKey))

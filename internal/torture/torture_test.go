@@ -178,7 +178,8 @@ func TestPlan(t *testing.T) {
 		p := plan(&c)
 		return fmt.Sprintf("%+v", *p)
 	}
-	if made(1) != made(1) || made(1) == made(2) {
+	one, again, other := made(1), made(1), made(2)
+	if one != again || one == other {
 		t.Error("a seed is no plan")
 	}
 	c := Config{Seed: 3}.filled()
