@@ -180,7 +180,7 @@ func plan(c *Config) *Plan {
 		return n
 	}
 	for _, w := range mixture {
-		count := (c.Faults*w.parts + parts - 1) / parts
+		count := max(1, (c.Faults*w.parts+parts/2)/parts)
 		if c.Members > 1 && w.action == Replaced {
 			count *= 3 // which is where members come and go
 		}
