@@ -20,6 +20,7 @@ const (
 	extReason   = "dlqreason"   // a Reason
 	extDetail   = "dlqdetail"   // what was wrong, for a person
 	extAttempts = "dlqattempts" // how often its handler was called
+	extSize     = "dlqsize"     // how many bytes of data it had, where the broker does not take them all again
 	extChannel  = "dlqchannel"  // the address that it was on
 	extPosition = "dlqposition" // where it stood there, where the broker has positions
 	extGroup    = "dlqgroup"    // who could not handle it
@@ -30,7 +31,8 @@ const (
 )
 
 // MalformedType is the type of the events in a dead letter that stand for
-// messages which are no events. Their data has the message: see [MalformedData].
+// messages which are no events. Their data has the message, or of one that is too
+// large for that the beginning: see [MalformedData].
 const MalformedType = "treaty.malformed.v1"
 
 // MalformedData is what came instead of an event.
@@ -54,9 +56,15 @@ const deadLetterTimeout = 30 * time.Second
 func (c *Consumer) bury(t *task) time.Duration {
 	ctx, cancel := context.WithTimeout(c.ctx, deadLetterTimeout)
 	defer cancel()
-	m, err := c.deadLetter(t)
+	m, err := c.deadLetter(t, true)
 	if err == nil {
 		err = c.broker.Publish(ctx, t.inlet.dead, m)
+	}
+	if errors.Is(err, broker.ErrTooLarge) {
+		// It came as large as the broker takes, and says more now. It would never fit.
+		if m, err = c.deadLetter(t, false); err == nil {
+			err = c.broker.Publish(ctx, t.inlet.dead, m)
+		}
 	}
 	if err != nil {
 		if errors.Is(err, broker.ErrNoChannel) {
@@ -78,13 +86,22 @@ func (c *Consumer) bury(t *task) time.Duration {
 	return done
 }
 
+// maxBeginning is how much of a body there is in a dead letter that would be too
+// large with all of it.
+const maxBeginning = 16 << 10
+
 // deadLetter makes the message of an event in the dead letter: as it came, with
-// extensions that say why it is there.
-func (c *Consumer) deadLetter(t *task) (broker.Message, error) {
+// extensions that say why it is there. Unless it is to be whole, its data are left
+// out, and their size is said.
+func (c *Consumer) deadLetter(t *task, whole bool) (broker.Message, error) {
 	e := t.event
+	size := 0
 	if t.Event == nil {
 		came := t.delivery.Message()
 		d := MalformedData{ContentType: came.ContentType, Body: came.Body}
+		if !whole {
+			size, d.Body = len(d.Body), d.Body[:min(len(d.Body), maxBeginning)]
+		}
 		for _, h := range came.Headers {
 			d.Headers = append(d.Headers, MalformedHeader{[]byte(h.Name), []byte(h.Value.String())})
 		}
@@ -95,6 +112,9 @@ func (c *Consumer) deadLetter(t *task) (broker.Message, error) {
 		e = event.Event{ID: c.malformedID(t), Source: "urn:treaty:" + url.PathEscape(c.group), Type: MalformedType, Time: c.now().UTC(), DataContentType: "application/json", Data: text}
 	} else {
 		e.Extensions = append(event.Extensions(nil), e.Extensions...)
+		if !whole {
+			size, e.Data = len(e.Data), nil
+		}
 	}
 	attempts := t.Attempt()
 	switch t.fault.reason {
@@ -110,6 +130,9 @@ func (c *Consumer) deadLetter(t *task) (broker.Message, error) {
 	set(extReason, string(t.fault.reason))
 	set(extDetail, t.fault.err.Error())
 	e.Extensions.Set(extAttempts, event.IntegerValue(int32(min(attempts, 1<<30))))
+	if !whole {
+		e.Extensions.Set(extSize, event.IntegerValue(int32(min(size, 1<<30))))
+	}
 	set(extChannel, t.inlet.at.Address)
 	set(extPosition, t.delivery.Position())
 	set(extGroup, c.group)

@@ -1046,3 +1046,47 @@ func TestPublishOnSeveralChannels(t *testing.T) {
 		}
 	}
 }
+
+// narrow takes no message of more than so many bytes.
+type narrow struct {
+	broker.Broker
+	max int
+}
+
+func (n *narrow) Publish(ctx context.Context, c broker.Channel, messages ...broker.Message) error {
+	for _, m := range messages {
+		if len(m.Body) > n.max {
+			return fmt.Errorf("of %d bytes: %w", len(m.Body), broker.ErrTooLarge)
+		}
+	}
+	return n.Broker.Publish(ctx, c, messages...)
+}
+
+// What came as large as the broker takes does not fit into the dead letter with
+// all that is said of it: it gets there without its data, and holds nothing back.
+func TestDeadLetterTooLarge(t *testing.T) {
+	b, c := open(t), load(t, vary{})
+	const most = 100_000
+	raw(t, b, "orders",
+		event.Message{Body: []byte(strings.Repeat("no event ", most/9))},
+		structured(`{"specversion":"1.0","id":"large","source":"/orders","type":"orders.paid.v1","subject":"a","data":{"order":"`+strings.Repeat("x", most-150)+`","amount":-1}}`),
+		structured(`{"specversion":"1.0","id":"good","source":"/orders","type":"orders.paid.v1","subject":"a","data":{"order":"a","amount":1}}`),
+	)
+	r := run(t, c, &narrow{b, most}, func(k *treaty.Consumer) { k.HandleAll(func(context.Context, *treaty.Delivered) error { return nil }) })
+	r.until(treaty.Handled, 1)
+	r.until(treaty.DeadLettered, 2)
+	r.stop()
+	for _, e := range dead(t, b, "orders.dlq", 2) {
+		size := extension(e, "dlqsize")
+		if e.Type == treaty.MalformedType {
+			var d treaty.MalformedData
+			if err := json.Unmarshal(e.Data, &d); err != nil || !strings.HasPrefix(string(d.Body), "no event no event ") || size != fmt.Sprint(most/9*9) || extension(e, "dlqreason") != "malformed" {
+				t.Errorf("%v, %d bytes of %s, %v", err, len(d.Body), size, e.Extensions)
+			}
+			continue
+		}
+		if e.ID != "large" || len(e.Data) != 0 || size == "" || extension(e, "dlqreason") != "invalid" || extension(e, "dlqposition") != "2" {
+			t.Errorf("%s has %d bytes, and %v", e.ID, len(e.Data), e.Extensions)
+		}
+	}
+}
