@@ -19,12 +19,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/internal/check"
 	"github.com/treaty-events/treaty/internal/gen"
+	"github.com/treaty-events/treaty/internal/syntax"
 	"github.com/treaty-events/treaty/schema"
 )
 
@@ -66,12 +68,9 @@ type Service struct {
 	Servers  []*Server
 	Faults   int // errors among the findings
 
-	made     sync.Once
-	model    *gen.Model
-	events   map[string]*gen.Event // of the model, by type
-	compiler *schema.Compiler
-	checking sync.Mutex
-	checker  *check.EventCheck // held by checking
+	recent   *recent
+	making   sync.Mutex
+	prepared atomic.Pointer[prepared]
 
 	comparing sync.Mutex
 	compared  map[[2]*contract.Contract]*Comparison // held by comparing
@@ -102,6 +101,8 @@ type Event struct {
 	// Family are the versions of the type, this one among them: orders.paid.v1 and
 	// orders.paid.v2. It is nil where there is one alone.
 	Family []*Event
+
+	words atomic.Pointer[string] // that the search finds it by, once known
 }
 
 // Channel is a channel, whoever describes it: one address on one server.
@@ -194,8 +195,10 @@ func (b *joiner) services(sources []Source) {
 		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.Source.Name, b.Source.Name))
 	})
 	ids := ids{}
+	last := &recent{}
 	for _, s := range b.c.Services {
 		s.ID = ids.of(s.Name, s.Source.Name)
+		s.recent = last
 	}
 }
 
@@ -611,23 +614,94 @@ func (s *Service) does(what func(*Use) bool) []*Use {
 // Broken is that the document has errors.
 func (s *Service) Broken() bool { return s.Faults > 0 }
 
+// prepared is what pages about a service's payloads need. It is as large as the
+// contract, so only that of the services whose pages were made last is kept.
+type prepared struct {
+	model  *gen.Model
+	events map[string]*gen.Event // of the model, by type
+
+	mu       sync.Mutex
+	compiler *schema.Compiler
+	checker  *check.EventCheck
+	compiled int // schemas that the compiler and the checker keep
+}
+
+// maxPrepared is how many messages are prepared at a time, about, and maxCompiled
+// how many schemas a compiler keeps.
+const maxPrepared, maxCompiled = 1500, 200
+
+// recent are the services that are prepared, the latest last.
+type recent struct {
+	mu       sync.Mutex
+	services []*Service
+	messages int
+}
+
 // prepare makes what pages about the service's payloads need.
-func (s *Service) prepare() {
-	s.made.Do(func() {
-		s.model = gen.ModelOf(s.Contract, gen.Everything)
-		s.events = make(map[string]*gen.Event, len(s.model.Events))
-		for _, e := range s.model.Events {
-			s.events[e.Type] = e
+func (s *Service) prepare() *prepared {
+	if p := s.prepared.Load(); p != nil {
+		return p
+	}
+	s.making.Lock()
+	defer s.making.Unlock()
+	if p := s.prepared.Load(); p != nil {
+		return p
+	}
+	p := &prepared{model: gen.ModelOf(s.Contract, gen.Everything)}
+	p.events = make(map[string]*gen.Event, len(p.model.Events))
+	for _, e := range p.model.Events {
+		p.events[e.Type] = e
+	}
+	s.prepared.Store(p)
+	s.recent.mu.Lock()
+	defer s.recent.mu.Unlock()
+	s.recent.services = append(s.recent.services, s)
+	s.recent.messages += len(s.Uses)
+	for s.recent.messages > maxPrepared && len(s.recent.services) > 4 {
+		first := s.recent.services[0]
+		first.prepared.Store(nil) // who uses it still has it
+		s.recent.services = s.recent.services[1:]
+		s.recent.messages -= len(first.Uses)
+	}
+	return p
+}
+
+// schema compiles a schema of the contract.
+func (s *Service) schema(at *contract.Schema) (*schema.Schema, error) {
+	return s.compiled(at.Node(), at.Dialect)
+}
+
+func (s *Service) compiled(n *syntax.Node, d schema.Dialect) (*schema.Schema, error) {
+	p := s.prepare()
+	p.mu.Lock()
+	if p.compiler == nil || p.compiled >= maxCompiled {
+		p.compiler, p.checker, p.compiled = schema.NewCompiler(s.Contract.Document().Schema), nil, 0
+	}
+	p.compiled++
+	c := p.compiler
+	p.mu.Unlock()
+	return c.Compile(n, d)
+}
+
+// problems is what is wrong with an event.
+func (s *Service) problems(text []byte, on *contract.Channel) []string {
+	p := s.prepare()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.checker == nil {
+		p.checker = check.NewEventCheck([]*contract.Contract{s.Contract}, syntax.Limits{})
+	}
+	var all []string
+	for _, d := range p.checker.Check(diag.NewFile("example", string(text)), on) {
+		if d.Severity > diag.Info {
+			all = append(all, d.Message)
 		}
-		s.compiler = schema.NewCompiler(s.Contract.Document().Schema)
-	})
+	}
+	return all
 }
 
 // generated is the event type as the code targets have it.
-func (s *Service) generated(kind string) *gen.Event {
-	s.prepare()
-	return s.events[kind]
-}
+func (s *Service) generated(kind string) *gen.Event { return s.prepare().events[kind] }
 
 func firstOf(all ...string) string {
 	for _, s := range all {

@@ -9,9 +9,7 @@ import (
 	"time"
 
 	"github.com/treaty-events/treaty/contract"
-	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/event"
-	"github.com/treaty-events/treaty/internal/check"
 	"github.com/treaty-events/treaty/internal/syntax"
 	"github.com/treaty-events/treaty/schema"
 )
@@ -55,8 +53,7 @@ func (u *Use) examples() []*Example {
 	if len(out) > 0 || m.Payload == nil || !m.Payload.Dialect.IsJSONSchema() && m.Payload.Dialect != schema.Avro {
 		return out
 	}
-	u.Service.prepare()
-	s, err := u.Service.compiler.Compile(m.Payload.Node(), m.Payload.Dialect)
+	s, err := u.Service.schema(m.Payload)
 	if err != nil {
 		return nil
 	}
@@ -68,22 +65,6 @@ func (u *Use) examples() []*Example {
 		return []*Example{e}
 	}
 	return nil
-}
-
-// problems is what is wrong with an event.
-func (s *Service) problems(text []byte, on *contract.Channel) []string {
-	s.checking.Lock()
-	defer s.checking.Unlock()
-	if s.checker == nil {
-		s.checker = check.NewEventCheck([]*contract.Contract{s.Contract}, syntax.Limits{})
-	}
-	var all []string
-	for _, d := range s.checker.Check(diag.NewFile("example", string(text)), on) {
-		if d.Severity > diag.Info {
-			all = append(all, d.Message)
-		}
-	}
-	return all
 }
 
 // pretty is JSON over several lines.
@@ -200,8 +181,7 @@ func (u *Use) attributeSample(a *contract.Attribute) string {
 	if a.Name == "id" || a.Name == "time" || a.Name == "subject" || a.Node() == nil || u.Message.Headers == nil {
 		return ""
 	}
-	u.Service.prepare()
-	s, err := u.Service.compiler.Compile(a.Node(), u.Message.Headers.Dialect)
+	s, err := u.Service.compiled(a.Node(), u.Message.Headers.Dialect)
 	if err != nil {
 		return ""
 	}

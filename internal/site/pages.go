@@ -110,7 +110,7 @@ func (v *view) event(e *Event) *eventPage {
 	u := e.Home
 	m := u.Message
 	p := &eventPage{Event: e, Message: m, Service: u.Service, Channel: u.Channel, Gone: e.Deprecation(), Envelope: envelopeOf(m),
-		Promise: promiseOf(m.Channel), Policy: policyOf(m.Compatibility), Usage: e.usage(), Place: placeOf(m.Place), Examples: u.examples()}
+		Promise: promiseOf(m.Channel), Policy: policyOf(m.Compatibility), Place: placeOf(m.Place), Examples: u.examples()}
 	_, p.Version = versionOf(e.Type)
 	p.Over = p.Gone != nil && !p.Gone.Sunset.IsZero() && !v.Options.Now.IsZero() && v.Options.Now.After(p.Gone.Sunset)
 	p.Attributes = m.Envelope.Attributes
@@ -124,6 +124,8 @@ func (v *view) event(e *Event) *eventPage {
 		p.Unread = !m.Payload.Dialect.IsJSONSchema() && shape != nil && shape.Kind == gen.Any
 		p.Payload, p.Cut = u.Service.payload(shape)
 	}
+	e.learn(p.Payload)
+	p.Usage = e.usage(p.Payload)
 	if len(p.Examples) > 0 {
 		p.Snippets = u.snippets(p.Examples[0])
 	}

@@ -2,6 +2,7 @@ package site
 
 import (
 	"fmt"
+	"html/template"
 	"slices"
 	"strings"
 
@@ -480,11 +481,10 @@ type UsageRow struct {
 
 const maxUsageRows, maxUsageReaders = 120, 10
 
-// usage is which fields the readers of a type declare; nil where nobody else
-// describes it.
-func (e *Event) usage() *Usage {
+// usage is which fields the readers of a type declare, of those that its sender
+// does; nil where nobody else describes it.
+func (e *Event) usage(mine *Field) *Usage {
 	home := e.Home.Service
-	mine, _ := home.payload(shapeOf(home, e.Type))
 	if mine == nil {
 		return nil
 	}
@@ -544,4 +544,118 @@ func shapeOf(s *Service, kind string) *gen.Shape {
 		return g.Payload
 	}
 	return nil
+}
+
+// HTML is the rows of a payload. It is written here and not by a template, since it
+// is most of most pages.
+func (f *Field) HTML() template.HTML {
+	var b strings.Builder
+	f.inside(&b)
+	return template.HTML(b.String())
+}
+
+// Bare is the row of a payload that is no object.
+func (f *Field) Bare() template.HTML {
+	var b strings.Builder
+	b.WriteString(`<ul class="fields">`)
+	f.row(&b)
+	b.WriteString(`</ul>`)
+	return template.HTML(b.String())
+}
+
+// Constraints is the words of a row.
+func (f *Field) Constraints() template.HTML {
+	var b strings.Builder
+	f.words(&b)
+	return template.HTML(b.String())
+}
+
+func (f *Field) words(b *strings.Builder) {
+	esc := template.HTMLEscapeString
+	for i, w := range f.Words {
+		if i > 0 {
+			b.WriteString(" · ")
+		}
+		b.WriteString(esc(w.Before))
+		if w.Code != "" {
+			b.WriteString("<code>" + esc(w.Code) + "</code>")
+		}
+		b.WriteString(esc(w.After))
+	}
+	if f.Default != "" {
+		if len(f.Words) > 0 {
+			b.WriteString(" · ")
+		}
+		b.WriteString("<code>" + esc(f.Default) + "</code> where it is missing")
+	}
+}
+
+func (f *Field) row(b *strings.Builder) {
+	esc := template.HTMLEscapeString
+	b.WriteString(`<li class="field"><div class="line">`)
+	if f.Name != "" {
+		b.WriteString(`<code class="fname">` + esc(f.Name) + `</code>`)
+	}
+	b.WriteString(`<span class="type">` + esc(f.Type) + `</span>`)
+	if f.Required {
+		b.WriteString(`<span class="badge must">required</span>`)
+	}
+	if f.Deprecated {
+		b.WriteString(`<span class="badge warn">deprecated</span>`)
+	}
+	b.WriteString(`</div>`)
+	if len(f.Words) > 0 || f.Default != "" {
+		b.WriteString(`<div class="words">`)
+		f.words(b)
+		b.WriteString(`</div>`)
+	}
+	if f.Doc != "" {
+		b.WriteString(`<div class="doc">` + string(markdown(f.Doc)) + `</div>`)
+	}
+	if f.Recursive {
+		b.WriteString(`<div class="words">like the one above that it is part of</div>`)
+	}
+	f.inside(b)
+	b.WriteString("</li>\n")
+}
+
+func (f *Field) inside(b *strings.Builder) {
+	esc := template.HTMLEscapeString
+	if len(f.Fields) > 0 {
+		b.WriteString(`<ul class="fields">`)
+		for _, one := range f.Fields {
+			one.row(b)
+		}
+		b.WriteString(`</ul>`)
+	}
+	if len(f.Tabs) == 0 {
+		return
+	}
+	b.WriteString(`<div class="tabs" data-tabs="Alternatives">`)
+	if f.Tag != "" {
+		b.WriteString(`<p class="words">told apart by <code>` + esc(f.Tag) + `</code></p>`)
+	}
+	for _, tab := range f.Tabs {
+		label := esc(tab.Label)
+		b.WriteString(`<section data-tab="` + label + `"><h4 class="tabname">` + label + `</h4>`)
+		if tab.Field.Doc != "" {
+			b.WriteString(`<div class="doc">` + string(markdown(tab.Field.Doc)) + `</div>`)
+		}
+		if len(tab.Field.Fields) > 0 || len(tab.Field.Tabs) > 0 {
+			if len(tab.Field.Words) > 0 {
+				b.WriteString(`<p class="words">`)
+				tab.Field.words(b)
+				b.WriteString(`</p>`)
+			}
+			tab.Field.inside(b)
+		} else {
+			bare := *tab.Field
+			bare.Doc = ""
+			b.WriteString(`<ul class="fields">`)
+			bare.row(b)
+			b.WriteString(`</ul>`)
+		}
+		b.WriteString(`</section>`)
+	}
+	b.WriteString(`</div>`)
 }

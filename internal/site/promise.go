@@ -2,6 +2,7 @@ package site
 
 import (
 	"fmt"
+	"html/template"
 	"strings"
 	"time"
 
@@ -16,6 +17,31 @@ type Fact struct{ Name, Value, Note string }
 type Promise struct {
 	Sentences []string // Markdown
 	Facts     []Fact
+}
+
+// HTML is the promise as text and table.
+func (p *Promise) HTML() template.HTML {
+	esc := template.HTMLEscapeString
+	var b strings.Builder
+	b.WriteString(`<div class="prose">`)
+	for _, s := range p.Sentences {
+		b.WriteString("<p>" + string(inline(s)) + "</p>")
+	}
+	b.WriteString(`</div>` + "\n" + `<div class="scroll"><table class="plain"><caption class="away">The facts of delivery</caption><thead><tr><th scope="col">Promise</th><th scope="col">Value</th><th scope="col">Meaning</th></tr></thead><tbody>`)
+	for _, f := range p.Facts {
+		b.WriteString(`<tr><th scope="row">` + esc(f.Name) + `</th><td><code>` + esc(f.Value) + `</code></td><td class="note">` + esc(f.Note) + "</td></tr>\n")
+	}
+	b.WriteString(`</tbody></table></div>`)
+	return template.HTML(b.String())
+}
+
+// Text is the sentences one after the other.
+func (p *Promise) Text() template.HTML {
+	all := make([]string, len(p.Sentences))
+	for i, s := range p.Sentences {
+		all[i] = string(inline(s))
+	}
+	return template.HTML(strings.Join(all, " "))
 }
 
 // longWords is a duration as people say it.

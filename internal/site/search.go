@@ -23,19 +23,12 @@ func (s *Site) searchIndex() []byte {
 		_ = e.Encode([6]string{kind, name, title, page, words, text}) // texts always encode
 	}
 	for _, ev := range s.Events {
-		words := []string{ev.Home.Service.Name, ev.Home.Service.Owner.Name, ev.Home.Message.Name}
-		for _, ch := range ev.Channels() {
-			words = append(words, ch.Address)
+		words := ev.words.Load()
+		if words == nil {
+			f, _ := ev.Home.Service.payload(shapeOf(ev.Home.Service, ev.Type))
+			words = ev.learn(f)
 		}
-		if f, _ := ev.Home.Service.payload(shapeOf(ev.Home.Service, ev.Type)); f != nil {
-			for i, one := range f.flat() {
-				if i == 60 {
-					break
-				}
-				words = append(words, one.Name)
-			}
-		}
-		row("event", ev.Type, ev.Title(), ev.page(), unique(words), clip(firstOf(ev.Summary(), firstParagraph(ev.Home.Message.Description)), 200))
+		row("event", ev.Type, ev.Title(), ev.page(), *words, clip(firstOf(ev.Summary(), firstParagraph(ev.Home.Message.Description)), 200))
 	}
 	for _, ch := range s.Channels {
 		var words []string
@@ -69,4 +62,21 @@ func unique(words []string) string {
 		}
 	}
 	return strings.Join(out, " ")
+}
+
+// learn keeps the words that the search finds an event type by.
+func (e *Event) learn(payload *Field) *string {
+	words := []string{e.Home.Service.Name, e.Home.Service.Owner.Name, e.Home.Message.Name}
+	for _, ch := range e.Channels() {
+		words = append(words, ch.Address)
+	}
+	for i, f := range payload.flat() {
+		if i == 60 {
+			break
+		}
+		words = append(words, f.Name)
+	}
+	all := unique(words)
+	e.words.Store(&all)
+	return &all
 }

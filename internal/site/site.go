@@ -47,6 +47,7 @@ type Site struct {
 	search  sync.Once
 	index   []byte
 
+	headers  sync.Map // by headerKey: they are the same on many pages
 	past     sync.Once
 	released []*Release
 }
@@ -202,6 +203,26 @@ func (s *Site) render(p *page, asHTML, asTwin bool) (html, twin []byte, err erro
 		twin = []byte(p.twin(v, v.D))
 	}
 	return html, twin, nil
+}
+
+type headerKey struct {
+	root, nav string
+	home      bool
+}
+
+// Header is the top of the page.
+func (v *view) Header() (template.HTML, error) {
+	key := headerKey{v.Root, v.Nav, v.Kind == "home"}
+	if h, ok := v.headers.Load(key); ok {
+		return h.(template.HTML), nil
+	}
+	var b bytes.Buffer
+	if err := templates()[v.Kind].ExecuteTemplate(&b, "header", v); err != nil {
+		return "", err
+	}
+	h := template.HTML(b.String())
+	v.headers.Store(key, h)
+	return h, nil
 }
 
 func date(t time.Time) string {

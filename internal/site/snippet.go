@@ -30,27 +30,6 @@ func compact(text string) string {
 	return b.String()
 }
 
-func lowerFirst(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToLower(s[:1]) + s[1:]
-}
-
-func snake(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		if r >= 'A' && r <= 'Z' {
-			if i > 0 {
-				b.WriteByte('_')
-			}
-			r += 'a' - 'A'
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
 // snippets is code for an event type: that which treaty generates in use, and the
 // tools of the shell.
 func (u *Use) snippets(x *Example) []Snippet {
