@@ -39,15 +39,18 @@ const (
 
 // lead is a member's part in the lease of its group.
 type lead struct {
-	s         *subscription
-	replicas  int                // of the bucket
-	bucket    jetstream.KeyValue // run finds it anew when it is gone
-	key       string
-	id        string // and subject
-	listening *nats.Subscription
-	cancel    func()
-	ended     chan struct{} // closed when it neither has the lease nor wants it
-	cut       chan struct{} // what comes is of another connection than what was called back on
+	s        *subscription
+	replicas int                // of the bucket
+	bucket   jetstream.KeyValue // run finds it anew when it is gone
+	// connection is the one over which the key was written last, by its number; it is
+	// run's alone.
+	connection uint64
+	key        string
+	id         string // and subject
+	listening  *nats.Subscription
+	cancel     func()
+	ended      chan struct{} // closed when it neither has the lease nor wants it
+	cut        chan struct{} // what comes is of another connection than what was called back on
 
 	until    atomic.Int64 // the lease is held, in nanoseconds since begin
 	begin    time.Time
@@ -82,15 +85,18 @@ func (s *subscription) standBy(ctx context.Context, channel broker.Channel) erro
 }
 
 // open finds the bucket, or makes it: it is gone when the server was.
-func (l *lead) open(ctx context.Context) (err error) {
+func (l *lead) open(ctx context.Context) error {
 	js := l.s.broker.js
-	l.bucket, err = js.KeyValue(ctx, leases)
+	bucket, err := js.KeyValue(ctx, leases)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		l.bucket, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: leases, Description: "which member of a group is active", TTL: lease, Replicas: l.replicas,
+		bucket, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: leases, Description: "which member of a group is active", TTL: lease, Replicas: l.replicas,
 			Storage: jetstream.MemoryStorage}) // no member outlives a server that holds it
 		if errors.Is(err, jetstream.ErrBucketExists) { // another was quicker
-			l.bucket, err = js.KeyValue(ctx, leases)
+			bucket, err = js.KeyValue(ctx, leases)
 		}
+	}
+	if err == nil {
+		l.bucket = bucket
 	}
 	return err
 }
@@ -148,7 +154,7 @@ func (l *lead) rest(ctx context.Context, d time.Duration) {
 func (l *lead) take(ctx context.Context) error {
 	silent := uint64(0) // the revision of who did not answer
 	for {
-		begin := time.Now()
+		begin, connection := time.Now(), l.s.broker.conn.Stats().Reconnects
 		asking, cancel := context.WithTimeout(ctx, renew)
 		now, err := l.bucket.Get(asking, l.key)
 		var revision uint64
@@ -172,6 +178,7 @@ func (l *lead) take(ctx context.Context) error {
 		cancel()
 		switch {
 		case err == nil && revision > 0:
+			l.connection = connection
 			l.held(revision, begin)
 			return nil
 		case err != nil && !errors.Is(err, jetstream.ErrKeyExists) && !refusedAs(err, jetstream.JSErrCodeStreamWrongLastSequence) && !refusedAs(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant):
@@ -187,7 +194,6 @@ func (l *lead) take(ctx context.Context) error {
 // settled after Stop.
 func (l *lead) consume(ctx context.Context) error {
 	consuming := false
-	connection := uint64(0) // that it is of
 	defer func() {
 		l.until.Store(0)
 		if consuming {
@@ -197,13 +203,32 @@ func (l *lead) consume(ctx context.Context) error {
 		}
 	}()
 	for renewed := time.Now(); ; {
-		if now := l.s.broker.conn.Stats().Reconnects; !consuming || now != connection {
+		connection := l.s.broker.conn.Stats().Reconnects
+		moved := connection != l.connection
+		if moved {
 			l.s.stop()
-			consuming, connection = false, now
+			consuming = false
+		}
+		// Whether the lease is still ours is not known on another connection until it
+		// has been written there: the server may have forgotten it meanwhile.
+		if moved || time.Since(renewed) >= renew {
+			now := time.Now()
+			err := l.write(ctx)
+			switch {
+			case err == nil:
+				renewed, l.connection = now, connection
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case !l.holds(), !broker.Ended(err) && !errors.Is(err, nats.ErrDisconnected):
+				return err // another may have it
+			}
+			moved = err != nil
+		}
+		if !consuming && !moved {
 			err := l.recall(ctx)
 			if err == nil {
 				consuming = true
-				err = l.s.consume(connection)
+				err = l.s.consume(l.connection)
 			}
 			if err != nil && !broker.Ended(err) && !errors.Is(err, nats.ErrDisconnected) {
 				return err
@@ -219,26 +244,22 @@ func (l *lead) consume(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if time.Since(renewed) < renew {
-			continue
-		}
-		now := time.Now()
-		l.mu.Lock()
-		revision := l.revision
-		l.mu.Unlock()
-		asking, cancel := context.WithTimeout(ctx, renew)
-		revision, err := l.bucket.Update(asking, l.key, []byte(l.id), revision)
-		cancel()
-		switch {
-		case err == nil:
-			l.held(revision, now)
-			renewed = now
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case !l.holds(), refusedAs(err, jetstream.JSErrCodeStreamWrongLastSequence), refusedAs(err, jetstream.JSErrCodeStreamWrongLastSequenceConstant):
-			return err // another may have it
-		}
 	}
+}
+
+// write writes the key again.
+func (l *lead) write(ctx context.Context) error {
+	begin := time.Now()
+	l.mu.Lock()
+	revision := l.revision
+	l.mu.Unlock()
+	asking, cancel := context.WithTimeout(ctx, renew)
+	defer cancel()
+	revision, err := l.bucket.Update(asking, l.key, []byte(l.id), revision)
+	if err == nil {
+		l.held(revision, begin)
+	}
+	return err
 }
 
 // recall has the server bring again what it holds for unsettled, in its order

@@ -89,6 +89,17 @@ func TestInbox(t *testing.T) {
 	}
 }
 
+// TestGroup: members that come and go, and share a store.
+func TestGroup(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
+	r := torture(t, Config{Seed: 51, Events: 4000, Faults: 150, Pace: 1000, Store: "inbox", Members: 3, AckWait: time.Second})
+	if t.Log(r); len(r.Violations) > 0 || r.Repeated > 0 {
+		t.Fail()
+	}
+}
+
 // TestCatches breaks the runtime on purpose, in each way that a run has to
 // notice.
 func TestCatches(t *testing.T) {
