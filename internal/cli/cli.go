@@ -61,7 +61,7 @@ func FromOS() Env {
 // commands is the table of commands. Each adds itself to the root with its
 // flags, its help and an example.
 var commands = []func(*app) *cobra.Command{
-	checkCommand, breakingCommand, changelogCommand, schemaCommand, rulesCommand, explainCommand, initCommand, bundleCommand, upgradeCommand, generateCommand, docsCommand, devCommand, publishCommand, tailCommand, versionCommand,
+	checkCommand, breakingCommand, changelogCommand, schemaCommand, rulesCommand, explainCommand, initCommand, bundleCommand, upgradeCommand, generateCommand, docsCommand, serveCommand, devCommand, publishCommand, tailCommand, versionCommand,
 }
 
 // app is one run of the program.

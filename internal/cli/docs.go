@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -105,6 +106,11 @@ func (a *app) docs(ctx context.Context, args []string, flags docsFlags) error {
 		}
 		return nil
 	}
+	if len(s.Events) > manyTypes && a.env.Getenv("GOGC") == "" {
+		// Pages are garbage once they are written, and the contracts stay: as much again
+		// as they need is not to be had for that.
+		defer debug.SetGCPercent(debug.SetGCPercent(35))
+	}
 	if result.Files, err = s.Export(a.absolute(flags.out)); err != nil {
 		return fmt.Errorf("docs -o %s: %w", flags.out, err)
 	}
@@ -118,6 +124,9 @@ func (a *app) docs(ctx context.Context, args []string, flags docsFlags) error {
 	return nil
 }
 
+// manyTypes is from how many event types on memory matters more than time.
+const manyTypes = 3000
+
 // site makes the catalogue of documents.
 func (a *app) site(sources []site.Source, flags catalogueFlags, o site.Options) *site.Site {
 	o.Title, o.Now = flags.title, a.env.Now()
@@ -128,12 +137,33 @@ func (a *app) site(sources []site.Source, flags catalogueFlags, o site.Options) 
 	return site.NewSite(site.New(sources), o)
 }
 
-// catalogueSources reads the documents that the arguments name, each once. What
-// cannot be read is a document, too: its page says why.
+// catalogueSources reads the documents that the arguments name, each once.
 func (a *app) catalogueSources(ctx context.Context, args []string, flags catalogueFlags) ([]site.Source, error) {
 	if flags.history < 0 {
 		return nil, fmt.Errorf("--history %d is no number of versions", flags.history)
 	}
+	documents, err := a.catalogueDocuments(args)
+	if err != nil {
+		return nil, err
+	}
+	past := &pasts{repositories: map[string]*pastOf{}}
+	defer past.close()
+	all := make([]site.Source, len(documents))
+	for i, d := range documents {
+		all[i] = d.read(ctx, past, flags.history)
+	}
+	return all, nil
+}
+
+// catalogued is a document of a catalogue, and how it is read.
+type catalogued struct {
+	*app
+	source source
+}
+
+// catalogueDocuments finds the documents that the arguments name, each once. A
+// folder with a treaty.yaml of its own is read as that says.
+func (a *app) catalogueDocuments(args []string) ([]catalogued, error) {
 	groups := [][]string{nil}
 	if len(args) > 0 {
 		groups = nil
@@ -141,12 +171,9 @@ func (a *app) catalogueSources(ctx context.Context, args []string, flags catalog
 			groups = append(groups, []string{arg})
 		}
 	}
-	var all []site.Source
+	var all []catalogued
 	seen := map[string]bool{}
-	past := &pasts{repositories: map[string]*pastOf{}}
-	defer past.close()
 	for _, args := range groups {
-		// A folder with a treaty.yaml of its own is read as that says.
 		of := *a
 		if len(args) == 1 && args[0] != "-" && a.configPath == "" {
 			dir := a.absolute(args[0])
@@ -178,17 +205,19 @@ func (a *app) catalogueSources(ctx context.Context, args []string, flags catalog
 				continue
 			}
 			seen[realPath(s.path)] = true
-			all = append(all, of.catalogueSource(ctx, s, past, flags.history))
+			all = append(all, catalogued{&of, s})
 		}
 	}
 	return all, nil
 }
 
-func (a *app) catalogueSource(ctx context.Context, s source, past *pasts, history int) site.Source {
-	one := site.Source{Name: a.shownSource(s)}
-	one.Contract, one.Findings, one.Err = a.loadWhole(ctx, s)
-	if history > 0 && s.text == nil {
-		one.Versions, one.NoPast = past.versions(ctx, a, s.path, history)
+// read reads the document, and its versions, n at most. What cannot be read is a
+// document, too: its page says why.
+func (d catalogued) read(ctx context.Context, past *pasts, n int) site.Source {
+	one := site.Source{Name: d.shownSource(d.source)}
+	one.Contract, one.Findings, one.Err = d.loadWhole(ctx, d.source)
+	if n > 0 && d.source.text == nil {
+		one.Versions, one.NoPast = past.versions(ctx, d.app, d.source.path, n)
 	}
 	return one
 }

@@ -424,8 +424,18 @@ func (p *publishing) route(e *event.Event, on *contract.Channel) (*contract.Mess
 	return found[0], nil
 }
 
-// send sends what is ready, channel by channel in the order given.
+// send opens the broker and sends what is ready.
 func (p *publishing) send(ctx context.Context) error {
+	b, err := p.open(ctx, &p.flags.brokerFlags)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	return p.sendOn(ctx, b)
+}
+
+// sendOn sends what is ready, channel by channel in the order given.
+func (p *publishing) sendOn(ctx context.Context, b broker.Broker) error {
 	channels := map[*contract.Channel]broker.Channel{}
 	for _, o := range p.ready {
 		if _, ok := channels[o.message.Channel]; ok {
@@ -437,11 +447,6 @@ func (p *publishing) send(ctx context.Context) error {
 		}
 		channels[o.message.Channel] = ch
 	}
-	b, err := p.open(ctx, &p.flags.brokerFlags)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
 	for from := 0; from < len(p.ready); {
 		to := from
 		var messages []broker.Message

@@ -32,9 +32,9 @@ type Options struct {
 	Title     string    // of the catalogue; "" for Event catalogue
 	Generator string    // the program and its version
 	Now       time.Time // decides what has gone away already; zero leaves it open
-	// Live adds what needs a server: the stream of events, and Publish the form that
-	// sends them.
-	Live, Publish bool
+	// Served is that a server shows the pages, which then hear of changed documents.
+	// Live adds the stream of events, and Publish the form that sends them.
+	Served, Live, Publish bool
 }
 
 // Site is the pages of a catalogue. It makes a page when it is asked for, and is

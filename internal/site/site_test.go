@@ -203,7 +203,7 @@ func TestLinks(t *testing.T) {
 // TestNoInline holds the pages to their own policy: no script, no style and no
 // handler stands in a page.
 func TestNoInline(t *testing.T) {
-	s := NewSite(New(append(small(t), orders(t)...)), Options{Live: true, Publish: true})
+	s := NewSite(New(append(small(t), orders(t)...)), Options{Served: true, Live: true, Publish: true})
 	for _, p := range s.Paths() {
 		if path.Ext(p) != ".html" {
 			continue
@@ -345,7 +345,7 @@ func TestHostile(t *testing.T) {
 		t.Fatal("the document is not read")
 	}
 	sources[0].Versions = []*Version{{Name: `"><script>alert(1)</script>`, Commit: "0", Time: time.Unix(0, 0), Contract: small(t)[0].Contract}}
-	s := NewSite(New(sources), Options{Title: `<script>alert(1)</script>`, Live: true, Publish: true})
+	s := NewSite(New(sources), Options{Title: `<script>alert(1)</script>`, Served: true, Live: true, Publish: true})
 	for _, p := range s.Paths() {
 		b, err := s.File(p)
 		if err != nil {
