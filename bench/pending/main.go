@@ -106,7 +106,7 @@ func publish(url, address string, events int) error {
 	}
 	defer b.Close()
 	ctx := context.Background()
-	channel := broker.Channel{Address: address}
+	channel := broker.Channel{Address: address, Settings: map[string]string{"amqp.singleActiveConsumer": "true"}} // as a contract that promises order has it
 	if a, ok := b.(broker.Admin); ok {
 		if err := a.Declare(ctx, channel); err != nil {
 			return err
@@ -152,7 +152,7 @@ func consume(url, address string, events int) error {
 	}
 	defer b.Close()
 	ctx := context.Background()
-	channel := broker.Channel{Address: address}
+	channel := broker.Channel{Address: address, Settings: map[string]string{"amqp.singleActiveConsumer": "true"}} // as a contract that promises order has it
 	opened := resident("VmHWM")
 	from := broker.Earliest
 	if !b.Features().Replay {
