@@ -24,9 +24,12 @@ type catalogueFlags struct {
 	history int
 }
 
+// defaultHistory is how many versions a catalogue has of each document.
+const defaultHistory = 8
+
 func (f *catalogueFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.title, "title", "", "the `TITLE` of the catalogue (default: Event catalogue)")
-	cmd.Flags().IntVar(&f.history, "history", 8, "how many released versions (git tags) of each document are read, `N` at most; 0 for none")
+	cmd.Flags().IntVar(&f.history, "history", defaultHistory, "how many released versions (git tags) of each document are read, `N` at most; 0 for none")
 }
 
 type docsFlags struct {
@@ -131,7 +134,7 @@ const manyTypes = 3000
 func (a *app) site(sources []site.Source, flags catalogueFlags, o site.Options) *site.Site {
 	o.Title, o.Now = flags.title, a.env.Now()
 	o.Generator = "treaty"
-	if v := version(); released.MatchString(v) {
+	if v := version(); released().MatchString(v) {
 		o.Generator += " " + v
 	}
 	return site.NewSite(site.New(sources), o)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -211,13 +212,13 @@ func (a *app) wholeContract(ctx context.Context, one config.Generation) (*contra
 	return c, nil
 }
 
-var released = regexp.MustCompile(`^v\d+\.\d+\.\d+$`)
+var released = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^v\d+\.\d+\.\d+$`) })
 
 // stampVersion is the version that generated files are stamped with: that of a
 // release, or else the same word for every build between releases, so that the
 // files do not go stale with each commit.
 func stampVersion() string {
-	if v := version(); released.MatchString(v) {
+	if v := version(); released().MatchString(v) {
 		return v
 	}
 	return "devel"

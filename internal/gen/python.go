@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/treaty-events/treaty/contract"
@@ -179,11 +180,11 @@ func pythonClass(s string) string {
 	return name
 }
 
-var pythonName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+var pythonName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`) })
 
 // class takes the name of a class.
 func (p *python) class(want string, at *syntax.Node) string {
-	if o := override(at, pythonOverride); o != "" && (!pythonName.MatchString(o) || pythonKeywords[o]) {
+	if o := override(at, pythonOverride); o != "" && (!pythonName().MatchString(o) || pythonKeywords[o]) {
 		p.fail(at.Get(pythonOverride), "%q cannot be a name in Python; %s takes letters, digits and _, and no keyword", o, pythonOverride)
 	}
 	if pythonBuiltins[want] || pythonKeywords[want] {
@@ -202,9 +203,9 @@ func (p *python) field(used map[string]bool, name string, at *syntax.Node) strin
 	want := pythonLetters(snake(name))
 	if o := override(at, pythonOverride); o != "" {
 		want = o
-		if pythonName.MatchString(o) && unicode.IsUpper(rune(o[0])) {
+		if pythonName().MatchString(o) && unicode.IsUpper(rune(o[0])) {
 			want = pythonLetters(snake(o)) // it names the type of the property
-		} else if !pythonName.MatchString(o) || pythonKeywords[o] || pythonTaken[o] {
+		} else if !pythonName().MatchString(o) || pythonKeywords[o] || pythonTaken[o] {
 			p.fail(at.Get(pythonOverride), "%q cannot be the name of a property in Python; %s takes letters, digits and _, and no keyword or method of a model", o, pythonOverride)
 		}
 	}

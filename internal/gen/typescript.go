@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/internal/syntax"
@@ -66,7 +67,7 @@ func (t *typescript) p(format string, args ...any) { fmt.Fprintf(t, format+"\n",
 // Names that a module cannot declare, and those that the generated code uses.
 var tsReserved = strings.Fields(`break case catch class const continue debugger default delete do else enum export extends false finally for function if import in instanceof new null return super switch this throw true try typeof var void while with implements interface let package private protected public static yield await async of any unknown never string number boolean object symbol bigint undefined arguments eval globalThis Omit treaty schemas contract eventTypes EventType AnyEvent SentEvent ReceivedEvent Event readEvent parseEvent serializeEvent stringifyEvent validateEvent ContractError Problem Reading extension fields event text type`)
 
-var tsIdentifier = regexp.MustCompile(`^[\p{L}_$][\p{L}\p{Nd}_$]*$`)
+var tsIdentifier = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\p{L}_$][\p{L}\p{Nd}_$]*$`) })
 
 // place names a place of the contract.
 func place(n *syntax.Node) string {
@@ -77,7 +78,7 @@ func place(n *syntax.Node) string {
 // overridden is the name that x-ts-name gives a place, "" for none.
 func overridden(n *syntax.Node) (string, error) {
 	name := override(n, tsOverride)
-	if name != "" && !tsIdentifier.MatchString(name) {
+	if name != "" && !tsIdentifier().MatchString(name) {
 		return "", fmt.Errorf("%s: %s is %q, which is no name in TypeScript; write letters, digits, _ and $ alone", place(n.Get(tsOverride)), tsOverride, name)
 	}
 	return name, nil
@@ -312,7 +313,7 @@ func tsString(s string) string {
 	if strings.Count(s, `"`) > strings.Count(s, "'") {
 		// In the other quotes there is less to escape.
 		inner := strings.ReplaceAll(text[1:len(text)-1], "'", `\'`)
-		return "'" + quotes.ReplaceAllStringFunc(inner, func(m string) string {
+		return "'" + quotes().ReplaceAllStringFunc(inner, func(m string) string {
 			if m == `\"` {
 				return `"`
 			}
@@ -323,7 +324,7 @@ func tsString(s string) string {
 }
 
 // quotes are the escapes of a literal, so that a quote's is not taken out of another's.
-var quotes = regexp.MustCompile(`\\.`)
+var quotes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\\.`) })
 
 // escapeHidden escapes the characters of a literal that would hide or reorder text.
 func escapeHidden(s string) string {
@@ -353,7 +354,7 @@ func tsQuoted(text []byte) string {
 
 // key is a name as the key of a property of a type.
 func key(name string) string {
-	if tsIdentifier.MatchString(name) {
+	if tsIdentifier().MatchString(name) {
 		return name
 	}
 	return tsString(name)
