@@ -31,6 +31,7 @@ type devFlags struct {
 	rate, faults float64
 	seed         uint64
 	state        string
+	write        bool
 	shared       bool // the broker is not this process's own
 }
 
@@ -61,7 +62,8 @@ refuses it); of 500 one is put on the broker past the producer, though it is inv
 (consumers dead-letter it). Without --once, of 500 handlers one fails (the event is
 tried again, and holds back its key). --faults 0 turns that off.
 
-Without --once it goes on until it is interrupted. With --once it ends as soon as
+Without --once it goes on until it is interrupted, and the catalogue of the documents
+is served beside it, with the events as they come. With --once it ends as soon as
 every group is done with all events.
 
 What was handled is remembered in memory: best effort, gone when this ends. With
@@ -90,6 +92,7 @@ The exit code is 0 where order held, nothing was lost and nothing was handled tw
 	cmd.Flags().Float64Var(&flags.faults, "faults", devFaults, "the share of events that faults are played on, as a `RATE` from 0 to 1")
 	cmd.Flags().Uint64Var(&flags.seed, "seed", 1, "the `SEED` of samples and faults")
 	cmd.Flags().StringVar(&flags.state, "state", "", "remember what was handled in files of this `DIR`")
+	cmd.Flags().BoolVar(&flags.write, "write", false, "let people send events from the pages of the catalogue")
 	a.addReading(cmd)
 	a.addFormat(cmd, "text", "json")
 	return cmd
@@ -136,7 +139,7 @@ func (a *app) playing(ctx context.Context, args []string) ([]live.Document, erro
 	return all, nil
 }
 
-func (a *app) dev(ctx context.Context, args []string, flags devFlags) error {
+func (a *app) dev(ctx context.Context, args []string, flags devFlags) (err error) {
 	switch {
 	case flags.events < 1:
 		return fmt.Errorf("--events %d is no number of events", flags.events)
@@ -181,11 +184,22 @@ func (a *app) dev(ctx context.Context, args []string, flags devFlags) error {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, b.Close()) }()
 	d, err := live.NewDev(documents, b, o)
+	if err == nil && !flags.once {
+		if address, end, err := a.beside(ctx, args, b, &flags, params); err != nil {
+			fmt.Fprintf(a.env.Stderr, "treaty: the catalogue is not served: %v\n", err)
+		} else {
+			defer end()
+			if a.format == "text" && !a.quiet {
+				fmt.Fprintf(a.env.Stdout, "the catalogue is at %s\n", address)
+			}
+		}
+	}
 	if err == nil {
 		err = a.play(ctx, d, &flags, documents, color)
 	}
-	return errors.Join(err, b.Close())
+	return err
 }
 
 // play runs d, and shows how far it is.

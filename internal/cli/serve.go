@@ -23,6 +23,7 @@ import (
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/event"
 	"github.com/treaty-events/treaty/internal/check"
+	"github.com/treaty-events/treaty/internal/live"
 	"github.com/treaty-events/treaty/internal/site"
 	"github.com/treaty-events/treaty/internal/topology"
 )
@@ -33,6 +34,9 @@ type serveFlags struct {
 	listen, from, token string
 	write               bool
 }
+
+// defaultListen is where the catalogue is served.
+const defaultListen = "127.0.0.1:8787"
 
 func serveCommand(a *app) *cobra.Command {
 	var flags serveFlags
@@ -53,7 +57,7 @@ environment.`,
   treaty serve --broker kafka://127.0.0.1:9092 --write`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.serve(cmd.Context(), args, flags) },
 	}
-	cmd.Flags().StringVar(&flags.listen, "listen", "127.0.0.1:8787", "the `ADDRESS` to listen on; with port 0 a free one")
+	cmd.Flags().StringVar(&flags.listen, "listen", defaultListen, "the `ADDRESS` to listen on; with port 0 a free one")
 	cmd.Flags().StringVar(&flags.broker, "broker", "", "the broker whose events are shown, by its `URL`: embedded:FOLDER, nats://, kafka://, amqp://, mqtt://, pubsub://")
 	cmd.Flags().StringArrayVar(&flags.params, "param", nil, "a parameter of addresses, as `NAME=VALUE`")
 	cmd.Flags().StringVar(&flags.from, "from", "now", "`WHERE` the stream begins: earliest, now, or a time")
@@ -96,7 +100,11 @@ func (a *app) serve(ctx context.Context, args []string, flags serveFlags) error 
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	c := &catalogueServer{app: a, args: args, flags: flags.catalogueFlags, options: site.Options{Served: true, Live: flags.broker != "", Publish: flags.write}, params: params}
+	c := &catalogueServer{app: a, args: args, flags: flags.catalogueFlags, options: site.Options{Served: true, Live: flags.broker != "", Publish: flags.write},
+		params: func(*contract.Contract) map[string]string { return params }}
+	if flags.write {
+		c.handler.Check, c.handler.Send = c.check, c.send
+	}
 	c.handler.Loopback, c.handler.Token, c.address = local, flags.token, addressOf(flags.broker)
 	if u, err := url.Parse(flags.broker); err == nil && u.User != nil {
 		c.secret, _ = u.User.Password()
@@ -118,13 +126,55 @@ func (a *app) serve(ctx context.Context, args []string, flags serveFlags) error 
 			c.live(ctx, where(flags.broker), func(ctx context.Context) (broker.Broker, error) { return a.open(ctx, &flags.brokerFlags) }, start)
 		})
 	}
-	if flags.write {
-		c.handler.Check, c.handler.Send = c.check, c.send
-	}
 	err = c.serve(ctx, listener)
 	stop()
 	work.Wait()
 	return err
+}
+
+// lent is a broker that somebody else closes.
+type lent struct{ broker.Broker }
+
+func (lent) Close() error { return nil }
+
+// beside serves the catalogue of what dev plays, with what comes on its broker. It
+// returns the address, and how to end it. Where dev's own port is taken, it is
+// another.
+func (a *app) beside(ctx context.Context, args []string, b broker.Broker, flags *devFlags, params map[string]string) (string, func(), error) {
+	if len(args) == 1 && a.config.Path != "" && filepath.Dir(a.config.Path) == a.absolute(args[0]) {
+		args = nil // treaty.yaml of the folder says which documents are played
+	}
+	c := &catalogueServer{app: a, args: args, flags: catalogueFlags{history: defaultHistory}, options: site.Options{Served: true, Live: true, Publish: flags.write},
+		params: func(of *contract.Contract) map[string]string { return live.Parameters(of, params) }}
+	c.handler.Loopback = true
+	if flags.write {
+		c.handler.Check, c.handler.Send = c.check, c.send
+	}
+	listener, err := net.Listen("tcp", defaultListen)
+	if err != nil {
+		listener, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	name := "the broker of this process"
+	if flags.shared {
+		name = where(flags.broker)
+	}
+	var work sync.WaitGroup
+	work.Go(func() {
+		// Meanwhile events flow already, and pages that are asked for wait.
+		if err := c.load(ctx); err != nil {
+			fmt.Fprintf(a.env.Stderr, "treaty: the catalogue is not served: %v\n", err)
+			stop()
+			return
+		}
+		work.Go(func() { c.follow(ctx) })
+		c.live(ctx, name, func(context.Context) (broker.Broker, error) { return lent{b}, nil }, broker.Start{From: broker.Latest})
+	})
+	work.Go(func() { _ = c.serve(ctx, listener) })
+	return "http://" + listener.Addr().String() + "/", func() { stop(); work.Wait() }, nil
 }
 
 // where is a broker's address without what is secret in it.
@@ -143,9 +193,9 @@ type catalogueServer struct {
 	args    []string
 	flags   catalogueFlags
 	options site.Options
-	params  map[string]string
-	address string // of the broker, "" where it is not known
-	secret  string // in the broker's URL, which nobody is told
+	params  func(*contract.Contract) map[string]string // of addresses
+	address string                                     // of the broker, "" where it is not known
+	secret  string                                     // in the broker's URL, which nobody is told
 	handler site.Handler
 
 	mu     sync.Mutex
@@ -291,8 +341,8 @@ const again = 15 * time.Second
 func (c *catalogueServer) live(ctx context.Context, name string, open func(context.Context) (broker.Broker, error), start broker.Start) {
 	wait := time.Second
 	for ctx.Err() == nil {
-		c.handler.Stream.Say("Reaching the broker at "+name, true)
-		slow := time.AfterFunc(3*time.Second, func() { c.handler.Stream.Say("The broker at "+name+" is slow to answer", true) })
+		c.handler.Stream.Say("Reaching "+name, true)
+		slow := time.AfterFunc(3*time.Second, func() { c.handler.Stream.Say(name+" is slow to answer", true) })
 		trying, cancel := context.WithTimeout(ctx, 30*time.Second)
 		b, err := open(trying)
 		slow.Stop()
@@ -319,7 +369,7 @@ func (c *catalogueServer) live(ctx context.Context, name string, open func(conte
 		if c.secret != "" { // errors may have the whole address
 			why = strings.ReplaceAll(why, c.secret, "…")
 		}
-		c.handler.Stream.Say(fmt.Sprintf("The broker at %s cannot be reached: %s. Trying again.", name, why), true)
+		c.handler.Stream.Say(fmt.Sprintf("%s cannot be reached: %s. Trying again.", name, why), true)
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
@@ -362,7 +412,7 @@ func (c *catalogueServer) watch(ctx context.Context, name string, b broker.Broke
 				// Adapters make a lost connection again without a word.
 				if gone := !c.answers(ctx); gone != silent {
 					if silent = gone; gone {
-						c.handler.Stream.Say("The broker at "+name+" does not answer", true)
+						c.handler.Stream.Say(name+" does not answer", true)
 					} else {
 						c.handler.Stream.Say("Watching "+name+" again", false)
 					}
@@ -429,7 +479,7 @@ func (c *catalogueServer) subscribe(ctx context.Context, b broker.Broker, start 
 		if !of.HasAddress || of.Address == "" {
 			continue
 		}
-		at, err := topology.Channel(of, c.params)
+		at, err := topology.Channel(of, c.params(home.Service.Contract))
 		if err != nil {
 			without = append(without, err.Error())
 			continue
@@ -499,7 +549,7 @@ func (c *catalogueServer) drafted(s *site.Site, d site.Draft) (*publishing, erro
 	j := c.judge(of.Contract, nil)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	p := &publishing{app: c.app, contract: of.Contract, params: c.params, checker: j.checker}
+	p := &publishing{app: c.app, contract: of.Contract, params: c.params(of.Contract), checker: j.checker}
 	p.flags.on = d.Channel
 	one := candidate{text: []byte(d.Event), name: "the event"}
 	if one.event, err = event.DecodeJSON(one.text); err != nil {

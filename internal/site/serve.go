@@ -377,6 +377,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this catalogue answers to the names of its own machine alone: localhost, 127.0.0.1", http.StatusForbidden)
 		return
 	}
+	for h.site.Load() == nil { // it is about to be made
+		select {
+		case <-r.Context().Done():
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 	name := strings.TrimPrefix(r.URL.Path, "/")
 	switch name {
 	case "live/events":
