@@ -301,9 +301,10 @@ func (r *run) check(e *evidence) []string {
 	}
 	if r.Members == 1 || e.features.GroupOrder != broker.Unordered {
 		// An adapter says what its broker does while nothing is delivered again. One
-		// member at a time has more from all of them but from a NATS server that is older
-		// than 2.11, which loses count of what was returned.
-		strict := r.Members == 1 && (shown(r.Broker) != "nats" || e.features.Expires)
+		// member at a time has more from all of them but from RabbitMQ, whose queues put
+		// what was returned several times behind what was returned once, and from a NATS
+		// server that is older than 2.11, which loses count of what was returned.
+		strict := r.Members == 1 && shown(r.Broker) != "amqp" && (shown(r.Broker) != "nats" || e.features.Expires)
 		if !strict {
 			r.report.Skipped["order of what was delivered again: the broker does not keep it here"]++
 		}

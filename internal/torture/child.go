@@ -64,10 +64,16 @@ func Child() {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "ended with:", err)
+		if errors.Is(err, errNotBegun) {
+			os.Exit(notBegun)
+		}
 		os.Exit(3)
 	}
 	os.Exit(0)
 }
+
+// notBegun is how a process exits with errNotBegun.
+const notBegun = 5
 
 // child is a process that was started.
 type child struct {
@@ -217,7 +223,8 @@ func (c *child) produce(ctx context.Context) error {
 	}
 	rec.add(Record{What: doneAll, N: -1})
 	<-ctx.Done()
-	return b.Close()
+	_ = b.Close() // it may be cut just then
+	return nil
 }
 
 // pace lets so many events a second pass.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,10 +61,24 @@ func (c *child) consume(ctx context.Context) error {
 		rec.add(Record{What: ready, N: -1})
 	}()
 	err = consumer.Run(ctx)
-	err = errors.Join(err, finish(), opened.Close())
+	err = errors.Join(err, finish())
+	if closing := opened.Close(); closing != nil { // it may be cut just then
+		fmt.Fprintln(os.Stderr, "closing:", closing)
+	}
 	rec.add(Record{What: ended, N: -1, Err: fmt.Sprint(err)})
+	select {
+	case <-consumer.Ready():
+	default:
+		if err != nil {
+			err = fmt.Errorf("%w: %w", errNotBegun, err)
+		}
+	}
 	return err
 }
+
+// errNotBegun is a consumer that could not subscribe. Whoever runs services starts
+// it again; one that has once subscribed does not end by itself.
+var errNotBegun = errors.New("it could not begin")
 
 func (k *consumer) handle(ctx context.Context, d *treaty.Delivered, data data) error {
 	if data.N >= len(k.plan.Events) {

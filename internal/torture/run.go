@@ -504,6 +504,9 @@ func (r *run) keep(role, slot string) {
 		r.mu.Unlock()
 		switch {
 		case fate == killed:
+		case p.cmd.ProcessState.ExitCode() == notBegun:
+			r.rec.add(Record{What: ended, N: -1, ID: p.name, Err: errNotBegun.Error()})
+			time.Sleep(200 * time.Millisecond)
 		case p.cmd.ProcessState.ExitCode() != 0:
 			text, _ := os.ReadFile(filepath.Join(r.Dir, p.name+".log"))
 			r.violation("%s ended by itself, with %v: %s", p.name, p.cmd.ProcessState, last(text, 3))
