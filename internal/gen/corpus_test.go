@@ -410,3 +410,57 @@ func TestFolder(t *testing.T) {
 		t.Error("what treaty did not make was written over")
 	}
 }
+
+// Whole contracts compile: the hard one (parameters, a discriminator, Avro,
+// request and reply, traits, another file), and the specification's examples.
+func TestGoContracts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles packages")
+	}
+	paths := []string{filepath.Join("testdata", "hard", "hard.yaml"), filepath.Join("..", "..", "examples", "orders", "shipping.asyncapi.yaml")}
+	data := os.Getenv("TREATY_TESTDATA")
+	if data == "" {
+		data = filepath.Join("..", "..", "..", "shared", "testdata")
+	}
+	examples, err := filepath.Glob(filepath.Join(data, "asyncapi-spec-examples", "*.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(examples) == 0 {
+		t.Logf("the specification's examples are not at %s; set TREATY_TESTDATA", data)
+	}
+	dir, err := os.MkdirTemp("testdata", "go-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	args := []string{"vet"}
+	for i, path := range append(paths, examples...) {
+		c, _, err := contract.Load(t.Context(), filepath.Base(path), contract.Options{FS: os.DirFS(filepath.Dir(path))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := &Input{Model: ModelOf(c, Everything), Version: "test", Package: "generated"}
+		if len(in.Events) == 0 {
+			continue
+		}
+		files, err := goTarget.Generate(in)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		to := filepath.Join(dir, fmt.Sprintf("p%d", i))
+		if err := os.Mkdir(to, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if err := os.WriteFile(filepath.Join(to, f.Path), f.Text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		args = append(args, "./"+filepath.ToSlash(to))
+	}
+	if text, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
