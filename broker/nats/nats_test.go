@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
+	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/broker/brokertest"
 	"github.com/treaty-events/treaty/broker/nats"
 )
