@@ -312,7 +312,7 @@ func (p *pasts) versions(ctx context.Context, a *app, path string, n int) ([]*si
 			continue // it was not there, or cannot be read any more
 		}
 		v := &site.Version{Name: tag.Name, Commit: tag.Commit, Time: tag.Time, Contract: before.contract, Findings: before.faults}
-		if len(all) > 0 && sameText(all[len(all)-1].Contract, v.Contract) {
+		if len(all) > 0 && v.Same(all[len(all)-1].Contract) {
 			all[len(all)-1] = v
 			continue
 		}
@@ -326,11 +326,4 @@ func (p *pasts) versions(ctx context.Context, a *app, path string, n int) ([]*si
 	}
 	slices.Reverse(all)
 	return all, ""
-}
-
-// sameText reports whether two documents are one file, letter by letter. Those of
-// several files may differ in another.
-func sameText(a, b *contract.Contract) bool {
-	x, y := a.Span().File, b.Span().File
-	return x != nil && y != nil && x.Text == y.Text && len(a.Document().Files()) == 1 && len(b.Document().Files()) == 1
 }

@@ -33,10 +33,17 @@ func (s *Site) hasPast() bool { return slices.ContainsFunc(s.Services, (*Service
 
 func (s *Service) pastPage() string { return "history/" + s.ID + "/index.html" }
 
-// versions are the versions with the document as it is now.
+// Same reports whether a version is the very text of another document. One of
+// several files may differ in another file.
+func (v *Version) Same(c *contract.Contract) bool {
+	x, y := v.Contract.Span().File, c.Span().File
+	return x != nil && y != nil && x.Text == y.Text && len(v.Contract.Document().Files()) == 1 && len(c.Document().Files()) == 1
+}
+
+// versions are the versions with the document as it is now, where that is another.
 func (s *Service) versions() []*Version {
 	all := slices.Clone(s.Source.Versions)
-	if s.Contract != nil {
+	if n := len(all); n > 0 && s.Contract != nil && !all[n-1].Same(s.Contract) {
 		all = append(all, &Version{Name: now, Contract: s.Contract, Findings: s.Source.Findings})
 	}
 	return all

@@ -212,7 +212,11 @@ func (p *picture) SVG() template.HTML {
 	w, h := p.lay()
 	var b strings.Builder
 	esc := template.HTMLEscapeString
-	fmt.Fprintf(&b, `<svg class="picture" viewBox="0 0 %s %s" width="%s" height="%s" role="group" aria-label="%s">`, num(w), num(h), num(w), num(h), esc(p.label))
+	class := "picture"
+	if w > 1500 { // made smaller it could not be read
+		class += " wide"
+	}
+	fmt.Fprintf(&b, `<svg class="%s" viewBox="0 0 %s %s" width="%s" height="%s" role="group" aria-label="%s">`, class, num(w), num(h), num(w), num(h), esc(p.label))
 	b.WriteString(`<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" class="tip"/></marker></defs><g aria-hidden="true">`)
 	for _, e := range p.edges {
 		class := "edge"

@@ -310,8 +310,12 @@ func handlingOf(op *contract.Operation) *Promise {
 		say("An event is acknowledged **on receipt**: a crash while it is handled loses it.")
 	}
 	fact("Acknowledges", d.Ack, "")
-	if d.MaxInFlight > 0 {
+	if d.MaxInFlight == 1 {
+		say("They are handled one at a time.")
+	} else if d.MaxInFlight > 0 {
 		say("At most %d are handled at a time.", d.MaxInFlight)
+	}
+	if d.MaxInFlight > 0 {
 		fact("In flight", fmt.Sprint(d.MaxInFlight), "at most, at a time")
 	}
 	if r := d.Retry; r != nil && r.MaxAttempts > 0 {

@@ -242,6 +242,7 @@ func (s *Stream) batch(w *watcher, always bool) *batch {
 	if len(b.Counts) > countsSent {
 		b.Counts = b.Counts[:countsSent]
 	}
+	slices.SortFunc(b.Counts, func(a, b batchCount) int { return strings.Compare(a.Type, b.Type) }) // a table that stands still
 	return b
 }
 

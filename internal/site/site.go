@@ -190,6 +190,12 @@ var templates = sync.OnceValue(func() map[string]*template.Template {
 
 // render makes a page and its twin of the same data.
 func (s *Site) render(p *page, asHTML, asTwin bool) (html, twin []byte, err error) {
+	defer func() {
+		// Pages are made by several at once, where a panic would end the program.
+		if r := recover(); r != nil {
+			err = fmt.Errorf("cannot make the page %s: %v; this is a bug in treaty, please report it", p.path, r)
+		}
+	}()
 	v := s.view(p)
 	v.D = p.data(v)
 	if asHTML {

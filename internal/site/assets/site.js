@@ -319,10 +319,11 @@
       source.addEventListener("batch", function (m) {
         var b = JSON.parse(m.data);
         boxes.forEach(function (box) {
-          state(box, b.state + (b.skipped ? "; " + b.skipped + " more are not shown" : ""), b.down);
-          rates(box, b.counts || []);
-          if (paused) return;
           var feed = box.querySelector("[data-feed]"), keep = +box.getAttribute("data-keep");
+          var held = feed.querySelector("details[open]"); // somebody reads
+          state(box, b.state + (held ? "; the list waits while an event is open" : b.skipped ? "; " + b.skipped + " more are not shown" : ""), b.down);
+          rates(box, b.counts || []);
+          if (paused || held) return;
           (b.events || []).forEach(function (e) { feed.insertBefore(entry(e), feed.firstChild); });
           while (feed.children.length > keep) feed.removeChild(feed.lastChild);
         });
