@@ -628,7 +628,7 @@ type prepared struct {
 
 // maxPrepared is how many messages are prepared at a time, about, and maxCompiled
 // how many schemas a compiler keeps.
-const maxPrepared, maxCompiled = 1500, 200
+const maxPrepared, maxCompiled = 600, 200
 
 // recent are the services that are prepared, the latest last.
 type recent struct {

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/subtle"
@@ -437,8 +438,9 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, name string) {
 // missing is the page that says that there is none, with links that lead from as
 // many folders down.
 func (s *Site) missing(depth int) ([]byte, error) {
-	html, _, err := s.render(&page{path: strings.Repeat("x/", min(depth, 20)) + "404.html", kind: "missing", title: "Not found", data: func(*view) any { return nil }}, true, false)
-	return html, err
+	var b bytes.Buffer
+	_, err := s.render(&page{path: strings.Repeat("x/", min(depth, 20)) + "404.html", kind: "missing", title: "Not found", data: func(*view) any { return nil }}, &b, false)
+	return b.Bytes(), err
 }
 
 // isLoopback reports whether a name is one of this machine.

@@ -109,13 +109,14 @@ func (s *Site) File(name string) ([]byte, error) {
 		return s.feed(), nil
 	}
 	if p := s.byPath[name]; p != nil {
-		html, _, err := s.render(p, true, false)
-		return html, err
+		var b bytes.Buffer
+		_, err := s.render(p, &b, false)
+		return b.Bytes(), err
 	}
 	if html := strings.TrimSuffix(name, ".md") + ".html"; strings.HasSuffix(name, ".md") {
 		if p := s.byPath[html]; p != nil && p.twin != nil {
-			_, twin, err := s.render(p, false, true)
-			return twin, err
+			twin, err := s.render(p, nil, true)
+			return []byte(twin), err
 		}
 	}
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
@@ -188,8 +189,9 @@ var templates = sync.OnceValue(func() map[string]*template.Template {
 	return all
 })
 
-// render makes a page and its twin of the same data.
-func (s *Site) render(p *page, asHTML, asTwin bool) (html, twin []byte, err error) {
+// render makes a page, and its twin of the same data. html is nil where the page is
+// not wanted.
+func (s *Site) render(p *page, html *bytes.Buffer, asTwin bool) (twin string, err error) {
 	defer func() {
 		// Pages are made by several at once, where a panic would end the program.
 		if r := recover(); r != nil {
@@ -198,17 +200,15 @@ func (s *Site) render(p *page, asHTML, asTwin bool) (html, twin []byte, err erro
 	}()
 	v := s.view(p)
 	v.D = p.data(v)
-	if asHTML {
-		var b bytes.Buffer
-		if err := templates()[p.kind].ExecuteTemplate(&b, "layout.html", v); err != nil {
-			return nil, nil, fmt.Errorf("cannot make the page %s: %w", p.path, err)
+	if html != nil {
+		if err := templates()[p.kind].ExecuteTemplate(html, "layout.html", v); err != nil {
+			return "", fmt.Errorf("cannot make the page %s: %w", p.path, err)
 		}
-		html = b.Bytes()
 	}
 	if asTwin && p.twin != nil {
-		twin = []byte(p.twin(v, v.D))
+		twin = p.twin(v, v.D)
 	}
-	return html, twin, nil
+	return twin, nil
 }
 
 type headerKey struct {
@@ -296,18 +296,20 @@ func (s *Site) Export(dir string) (int, error) {
 	var work sync.WaitGroup
 	for range max(2, runtime.GOMAXPROCS(0)) {
 		work.Go(func() {
+			var html bytes.Buffer // used again for each page
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= len(s.pages) {
 					return
 				}
 				p := s.pages[i]
-				html, twin, err := s.render(p, true, true)
+				html.Reset()
+				twin, err := s.render(p, &html, true)
 				if err == nil {
-					err = write(p.path, html)
+					err = write(p.path, html.Bytes())
 				}
 				if err == nil && p.twin != nil {
-					err = write(twinOf(p.path), twin)
+					err = write(twinOf(p.path), []byte(twin))
 				}
 				if err != nil {
 					select {

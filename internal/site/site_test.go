@@ -393,7 +393,7 @@ func TestBroken(t *testing.T) {
 
 // TestExamples holds that what a page offers to copy is what the contract allows.
 func TestExamples(t *testing.T) {
-	for _, e := range New(append(orders(t), small(t)...)).Events {
+	for _, e := range New(append(append(orders(t), small(t)...), many(2, 60)...)).Events {
 		if e.Home.Service.Broken() {
 			continue
 		}
@@ -402,8 +402,11 @@ func TestExamples(t *testing.T) {
 			t.Errorf("%s has no example", e.Type)
 		}
 		for _, x := range examples {
-			if len(x.Problems) > 0 {
-				t.Errorf("%s: %s\n%s", e.Type, x.Problems, x.Structured)
+			if x.Structured == "" {
+				continue // no event
+			}
+			if problems := e.Home.Service.problems([]byte(x.Structured), e.Home.Message.Channel); len(problems) > 0 {
+				t.Errorf("%s: %s\n%s", e.Type, problems, x.Structured)
 			}
 		}
 	}
