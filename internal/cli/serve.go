@@ -381,47 +381,17 @@ func (c *catalogueServer) live(ctx context.Context, name string, open func(conte
 // watch shows what comes on a broker, as long as it goes.
 func (c *catalogueServer) watch(ctx context.Context, name string, b broker.Broker, start broker.Start) error {
 	for {
+		w := &watching{c: c, name: name, broker: b, start: start, ended: make(chan error, 1)}
 		c.mu.Lock()
 		anew := c.anew
 		c.mu.Unlock()
-		watching, done := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		subscriptions, without := c.subscribe(watching, b, start, ended)
-		switch {
-		case len(subscriptions) == 0 && len(without) > 0:
-			c.handler.Stream.Say("Nothing can be watched on "+name+": "+without[0], true)
-		case len(without) > 0:
-			c.handler.Stream.Say(fmt.Sprintf("Watching %s on %s; not watched: %s", count(len(subscriptions), "channel"), name, strings.Join(without[:min(3, len(without))], "; ")), false)
-		default:
-			c.handler.Stream.Say(fmt.Sprintf("Watching %s on %s", count(len(subscriptions), "channel"), name), false)
-		}
-		var err error
-		changed, over, silent := false, false, false
-		probe := time.NewTicker(probeEvery)
-		for !over {
-			select {
-			case <-ctx.Done():
-				over = true
-			case <-anew:
-				changed, over = true, true
-			case err = <-ended:
-				if over = true; err == nil {
-					err = errors.New("the broker has ended the subscription")
-				}
-			case <-probe.C:
-				// Adapters make a lost connection again without a word.
-				if gone := !c.answers(ctx); gone != silent {
-					if silent = gone; gone {
-						c.handler.Stream.Say(name+" does not answer", true)
-					} else {
-						c.handler.Stream.Say("Watching "+name+" again", false)
-					}
-				}
+		for _, ch := range c.handler.Site().Channels {
+			if of := ch.Home().Channel; of.HasAddress && of.Address != "" {
+				w.open = append(w.open, ch.Home())
 			}
 		}
-		probe.Stop()
-		done()
-		for _, s := range subscriptions {
+		changed, err := w.run(ctx, anew)
+		for _, s := range w.subscriptions {
 			stopping, cancel := context.WithTimeout(context.Background(), time.Second)
 			_ = s.Stop(stopping)
 			cancel()
@@ -430,6 +400,98 @@ func (c *catalogueServer) watch(ctx context.Context, name string, b broker.Broke
 			return err
 		}
 		start = broker.Start{From: broker.Latest}
+	}
+}
+
+// watching is the channels of one catalogue on one connection.
+type watching struct {
+	c             *catalogueServer
+	name          string
+	broker        broker.Broker
+	start         broker.Start
+	open          []site.In // channels that are not watched yet
+	why           []string  // for each of them
+	subscriptions []broker.Subscription
+	ended         chan error
+}
+
+// run watches until the context ends, the connection does, or the catalogue is
+// another.
+func (w *watching) run(ctx context.Context, anew <-chan struct{}) (changed bool, err error) {
+	w.subscribe(ctx)
+	w.say()
+	probe := time.NewTicker(probeEvery)
+	defer probe.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false, nil
+		case <-anew:
+			return true, nil
+		case err := <-w.ended:
+			if err == nil {
+				err = errors.New("the broker has ended the subscription")
+			}
+			return false, err
+		case <-probe.C:
+			// Adapters make a lost connection again without a word.
+			if !w.c.answers(ctx) {
+				w.c.handler.Stream.Say(w.name+" does not answer", true)
+				continue
+			}
+			if len(w.open) > 0 { // somebody may have made the channel
+				w.subscribe(ctx)
+			}
+			w.say()
+		}
+	}
+}
+
+// say tells how it stands.
+func (w *watching) say() {
+	state := fmt.Sprintf("Watching %s on %s", count(len(w.subscriptions), "channel"), w.name)
+	switch {
+	case len(w.subscriptions) == 0 && len(w.why) > 0:
+		state = "Nothing can be watched on " + w.name + " yet: " + w.why[0]
+	case len(w.why) > 0:
+		state += "; not yet watched: " + strings.Join(w.why[:min(3, len(w.why))], "; ")
+	}
+	w.c.handler.Stream.Say(state, len(w.subscriptions) == 0)
+}
+
+// subscribe reads beside the consumers of every channel that is not watched yet.
+func (w *watching) subscribe(ctx context.Context) {
+	start := w.start
+	if start.From != broker.Latest && !w.broker.Features().Replay {
+		start = broker.Start{From: broker.Latest}
+	}
+	open := w.open
+	w.open, w.why = nil, nil
+	for _, in := range open {
+		of := in.Channel
+		fail := func(err error) { w.open, w.why = append(w.open, in), append(w.why, err.Error()) }
+		at, err := topology.Channel(of, w.c.params(in.Service.Contract))
+		if err != nil {
+			fail(err)
+			continue
+		}
+		j := w.c.judge(in.Service.Contract, w.broker.Binding())
+		s, err := w.broker.Subscribe(ctx, at, broker.Options{Start: start}, func(d broker.Delivery) {
+			w.c.handler.Stream.Add(j.read(delivered{d, of}))
+			_ = d.Ack()
+		})
+		if err != nil {
+			fail(fmt.Errorf("%s: %w", at.Address, err))
+			continue
+		}
+		w.subscriptions = append(w.subscriptions, s)
+		go func() {
+			<-s.Done()
+			select {
+			case w.ended <- s.Err():
+			default:
+			}
+		}()
 	}
 }
 
@@ -465,44 +527,6 @@ func addressOf(broker string) string {
 		return ""
 	}
 	return net.JoinHostPort(u.Hostname(), port)
-}
-
-// subscribe reads beside the consumers of every channel. It returns why some
-// channels are not watched, too.
-func (c *catalogueServer) subscribe(ctx context.Context, b broker.Broker, start broker.Start, ended chan error) (all []broker.Subscription, without []string) {
-	if start.From != broker.Latest && !b.Features().Replay {
-		start = broker.Start{From: broker.Latest}
-	}
-	for _, ch := range c.handler.Site().Channels {
-		home := ch.Home()
-		of := home.Channel
-		if !of.HasAddress || of.Address == "" {
-			continue
-		}
-		at, err := topology.Channel(of, c.params(home.Service.Contract))
-		if err != nil {
-			without = append(without, err.Error())
-			continue
-		}
-		j := c.judge(home.Service.Contract, b.Binding())
-		s, err := b.Subscribe(ctx, at, broker.Options{Start: start}, func(d broker.Delivery) {
-			c.handler.Stream.Add(j.read(delivered{d, of}))
-			_ = d.Ack()
-		})
-		if err != nil {
-			without = append(without, fmt.Sprintf("%s: %v", at.Address, err))
-			continue
-		}
-		all = append(all, s)
-		go func() {
-			<-s.Done()
-			select {
-			case ended <- s.Err():
-			default:
-			}
-		}()
-	}
-	return all, without
 }
 
 // judge is the one that holds events to a contract.

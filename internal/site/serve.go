@@ -114,6 +114,9 @@ type watcher struct {
 func (s *Stream) Say(state string, down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.state == state && s.down == down {
+		return
+	}
 	s.state, s.down = state, down
 	for w := range s.watchers {
 		w.changed = true
