@@ -311,33 +311,62 @@ func IsJSON(contentType string) bool {
 // parseTime reads a timestamp (RFC 3339 §5.6). A leap second is the second
 // after it.
 func parseTime(s string) (time.Time, error) {
-	if leap, ok := isTimestamp(s); ok {
-		text, second := s, time.Duration(0)
-		if leap {
-			text, second = s[:16]+":59"+s[19:], time.Second
-		}
-		if text[10] != 'T' || text[len(text)-1] == 'z' {
-			text = strings.ToUpper(text)
-		}
-		if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
-			return t.Add(second), nil
+	if !isTimestamp(s) {
+		return time.Time{}, fault("time", "CloudEvents 1.0 §3.2.4", "%q is no timestamp of RFC 3339", clip(s))
+	}
+	two := func(i int) int { return int(s[i]-'0')*10 + int(s[i+1]-'0') }
+	year, month, day := two(0)*100+two(2), time.Month(two(5)), two(8)
+	hour, minute, second := two(11), two(14), two(17)
+	nano, i := 0, 19
+	if s[i] == '.' {
+		i++
+		for unit := 100_000_000; s[i]-'0' <= 9; i++ { // digits beyond the ninth are cut off
+			nano += int(s[i]-'0') * unit
+			unit /= 10
 		}
 	}
-	return time.Time{}, fault("time", "CloudEvents 1.0 §3.2.4", "%q is no timestamp of RFC 3339", clip(s))
+	zone := time.UTC
+	if s[i] == '+' || s[i] == '-' {
+		offset := (two(i+1)*60 + two(i+4)) * 60
+		if s[i] == '-' {
+			offset = -offset
+		}
+		if offset != 0 {
+			zone = time.FixedZone("", offset)
+		}
+	}
+	return time.Date(year, month, day, hour, minute, second, nano, zone), nil
 }
 
-// isTimestamp looks at the form of a timestamp, since time.Parse takes a comma
-// for a point, hours of one digit, and zones that there are not.
-func isTimestamp(s string) (leap, ok bool) {
+// isTimestamp looks at the form of a timestamp, and at the ranges of its numbers
+// (RFC 3339 §5.7). time.Parse is no judge of that: it takes a comma for a point,
+// hours of one digit, and zones that there are not.
+func isTimestamp(s string) bool {
 	const form = "0000-00-00T00:00:00"
 	if len(s) < len(form)+1 {
-		return false, false
+		return false
 	}
 	for i := range len(form) {
 		switch c := s[i]; {
 		case form[i] == '0' && (c < '0' || c > '9'), form[i] != '0' && c != form[i] && (i != 10 || c != 't'):
-			return false, false
+			return false
 		}
+	}
+	month, day := s[5:7], s[8:10]
+	switch {
+	case month == "00" || month > "12" || day == "00" || day > "31" || s[11:13] > "23" || s[14:16] > "59" || s[17:19] > "60":
+		return false
+	case month == "02":
+		last := "28"
+		// A year of four digits leaps as its last two do, but for the hundreds.
+		if four := s[2:4]; four != "00" && leaps(four) || four == "00" && leaps(s[:2]) {
+			last = "29"
+		}
+		if day > last {
+			return false
+		}
+	case day == "31" && (month == "04" || month == "06" || month == "09" || month == "11"):
+		return false
 	}
 	rest := s[len(form):]
 	if rest[0] == '.' {
@@ -346,18 +375,21 @@ func isTimestamp(s string) (leap, ok bool) {
 			i++
 		}
 		if i == 1 {
-			return false, false
+			return false
 		}
 		rest = rest[i:]
 	}
-	leap = s[16:19] == ":60"
 	if rest == "Z" || rest == "z" {
-		return leap, true
+		return true
 	}
-	ok = len(rest) == 6 && (rest[0] == '+' || rest[0] == '-') && rest[3] == ':' &&
-		(rest[1] >= '0' && rest[1] <= '1' || rest[1] == '2' && rest[2] <= '3') && rest[4] <= '5'
-	return leap, ok
+	return len(rest) == 6 && (rest[0] == '+' || rest[0] == '-') && rest[3] == ':' && isDigit(rest[1]) && isDigit(rest[2]) && isDigit(rest[4]) && isDigit(rest[5]) &&
+		rest[1:3] <= "23" && rest[4] <= '5'
 }
+
+// leaps reports whether a number of two digits is one of four.
+func leaps(two string) bool { return ((two[0]-'0')*10+two[1]-'0')%4 == 0 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func clip(s string) string {
 	if len(s) > 64 {

@@ -162,21 +162,21 @@ func (e *Event) decode(text []byte, i int) (int, error) {
 			if !plain {
 				return 0, fault("", "CloudEvents 1.0 §3", "the name of a member has escapes, and no attribute's does: %s", clip(string(name)))
 			}
-			m := member{nameAt: int32(i + 1), nameEnd: int32(end - 1), name: nameOf(name)}
+			nameAt, nameEnd := i+1, end-1
 			if i = jsonscan.Space(text, end); i >= len(text) || text[i] != ':' {
 				return malformed(i)
 			}
 			from := jsonscan.Space(text, i+1)
-			if from < len(text) && text[from] == '"' {
-				end, m.plain = jsonscan.String(text, from)
+			if plain = false; from < len(text) && text[from] == '"' {
+				end, plain = jsonscan.String(text, from)
 			} else {
 				end = jsonscan.Value(text, from)
 			}
 			if end < 0 {
 				return malformed(from)
 			}
-			m.valueAt, m.valueEnd = int32(from), int32(end)
-			switch m.name {
+			known := nameOf(name)
+			switch known {
 			case extensionName:
 				extensions++
 				size += len(name) + end - from
@@ -184,15 +184,15 @@ func (e *Event) decode(text []byte, i int) (int, error) {
 					return 0, fault(clip(string(name)), "RFC 8259 §4", "is there twice")
 				}
 			default:
-				if named&(1<<m.name) != 0 {
+				if named&(1<<known) != 0 {
 					return 0, fault(string(name), "RFC 8259 §4", "is there twice")
 				}
-				named |= 1 << m.name
-				if m.name >= idName && m.name != timeName {
+				named |= 1 << known
+				if known >= idName && known != timeName {
 					size += end - from
 				}
 			}
-			members = append(members, m)
+			members = append(members, member{int32(nameAt), int32(nameEnd), int32(from), int32(end), known, plain})
 			if i = jsonscan.Space(text, end); i >= len(text) {
 				return malformed(begin)
 			}
