@@ -308,88 +308,77 @@ func IsJSON(contentType string) bool {
 	return strings.EqualFold(sub, "json") || len(sub) > 5 && strings.EqualFold(sub[len(sub)-5:], "+json")
 }
 
-// parseTime reads a timestamp (RFC 3339 §5.6). A leap second is the second
-// after it.
+// parseTime reads a timestamp (RFC 3339 §5.6), and is strict about the ranges of
+// its numbers (§5.7). A leap second is the second after it; digits beyond the
+// ninth of a second are cut off. time.Parse is no judge of the form: it takes a
+// comma for a point, hours of one digit, and zones that there are not.
 func parseTime(s string) (time.Time, error) {
-	if !isTimestamp(s) {
-		return time.Time{}, fault("time", "CloudEvents 1.0 §3.2.4", "%q is no timestamp of RFC 3339", clip(s))
+	if t, ok := timestamp(s); ok {
+		return t, nil
 	}
-	two := func(i int) int { return int(s[i]-'0')*10 + int(s[i+1]-'0') }
-	year, month, day := two(0)*100+two(2), time.Month(two(5)), two(8)
-	hour, minute, second := two(11), two(14), two(17)
-	nano, i := 0, 19
-	if s[i] == '.' {
-		i++
-		for unit := 100_000_000; s[i]-'0' <= 9; i++ { // digits beyond the ninth are cut off
-			nano += int(s[i]-'0') * unit
-			unit /= 10
-		}
-	}
-	zone := time.UTC
-	if s[i] == '+' || s[i] == '-' {
-		offset := (two(i+1)*60 + two(i+4)) * 60
-		if s[i] == '-' {
-			offset = -offset
-		}
-		if offset != 0 {
-			zone = time.FixedZone("", offset)
-		}
-	}
-	return time.Date(year, month, day, hour, minute, second, nano, zone), nil
+	return time.Time{}, fault("time", "CloudEvents 1.0 §3.2.4", "%q is no timestamp of RFC 3339", clip(s))
 }
 
-// isTimestamp looks at the form of a timestamp, and at the ranges of its numbers
-// (RFC 3339 §5.7). time.Parse is no judge of that: it takes a comma for a point,
-// hours of one digit, and zones that there are not.
-func isTimestamp(s string) bool {
-	const form = "0000-00-00T00:00:00"
-	if len(s) < len(form)+1 {
-		return false
+func timestamp(s string) (t time.Time, ok bool) {
+	if len(s) < len("0000-00-00T00:00:00Z") || s[4] != '-' || s[7] != '-' || s[10]|0x20 != 't' || s[13] != ':' || s[16] != ':' {
+		return t, false
 	}
-	for i := range len(form) {
-		switch c := s[i]; {
-		case form[i] == '0' && (c < '0' || c > '9'), form[i] != '0' && c != form[i] && (i != 10 || c != 't'):
-			return false
+	century, year, month, day, hour, minute, second := two(s[0:]), two(s[2:]), two(s[5:]), two(s[8:]), two(s[11:]), two(s[14:]), two(s[17:])
+	if century > 99 || year > 99 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 60 {
+		return t, false
+	}
+	year += century * 100
+	last := 31
+	switch month {
+	case 4, 6, 9, 11:
+		last = 30
+	case 2:
+		if last = 28; year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			last = 29
 		}
 	}
-	month, day := s[5:7], s[8:10]
-	switch {
-	case month == "00" || month > "12" || day == "00" || day > "31" || s[11:13] > "23" || s[14:16] > "59" || s[17:19] > "60":
-		return false
-	case month == "02":
-		last := "28"
-		// A year of four digits leaps as its last two do, but for the hundreds.
-		if four := s[2:4]; four != "00" && leaps(four) || four == "00" && leaps(s[:2]) {
-			last = "29"
-		}
-		if day > last {
-			return false
-		}
-	case day == "31" && (month == "04" || month == "06" || month == "09" || month == "11"):
-		return false
+	if day < 1 || day > last {
+		return t, false
 	}
-	rest := s[len(form):]
+	nano, rest := 0, s[len("0000-00-00T00:00:00"):]
 	if rest[0] == '.' {
 		i := 1
-		for i < len(rest) && rest[i] >= '0' && rest[i] <= '9' {
-			i++
+		for unit := 100_000_000; i < len(rest) && rest[i]-'0' <= 9; i++ {
+			nano += int(rest[i]-'0') * unit
+			unit /= 10
 		}
 		if i == 1 {
-			return false
+			return t, false
 		}
 		rest = rest[i:]
 	}
-	if rest == "Z" || rest == "z" {
-		return true
+	zone := time.UTC
+	if rest != "Z" && rest != "z" {
+		if len(rest) != 6 || rest[0] != '+' && rest[0] != '-' || rest[3] != ':' {
+			return t, false
+		}
+		h, m := two(rest[1:]), two(rest[4:])
+		if h > 23 || m > 59 {
+			return t, false
+		}
+		if offset := (h*60 + m) * 60; offset != 0 {
+			if rest[0] == '-' {
+				offset = -offset
+			}
+			zone = time.FixedZone("", offset)
+		}
 	}
-	return len(rest) == 6 && (rest[0] == '+' || rest[0] == '-') && rest[3] == ':' && isDigit(rest[1]) && isDigit(rest[2]) && isDigit(rest[4]) && isDigit(rest[5]) &&
-		rest[1:3] <= "23" && rest[4] <= '5'
+	return time.Date(year, time.Month(month), day, hour, minute, second, nano, zone), true
 }
 
-// leaps reports whether a number of two digits is one of four.
-func leaps(two string) bool { return ((two[0]-'0')*10+two[1]-'0')%4 == 0 }
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+// two is the number that two digits make; what are none make more than a hundred.
+func two(s string) int {
+	tens, ones := s[0]-'0', s[1]-'0'
+	if tens > 9 || ones > 9 {
+		return 1000
+	}
+	return int(tens)*10 + int(ones)
+}
 
 func clip(s string) string {
 	if len(s) > 64 {

@@ -315,3 +315,25 @@ func FuzzDecodeAvro(f *testing.F) {
 		same(t, again, e, false)
 	})
 }
+
+// TestTimestampAgrees holds the reading of timestamps to package time: every day
+// that there is, and those around the months' ends that there are not.
+func TestTimestampAgrees(t *testing.T) {
+	for _, year := range []int{0, 1, 4, 100, 400, 1600, 1900, 1999, 2000, 2023, 2024, 2100, 9999} {
+		for month := range 14 {
+			for day := range 33 {
+				for _, rest := range []string{"00:00:00Z", "23:59:59.123456789012Z", "12:30:01.5+05:30", "12:30:01-23:59", "24:00:00Z", "12:60:00Z"} {
+					text := fmt.Sprintf("%04d-%02d-%02dT%s", year, month, day, rest)
+					want, err := time.Parse(time.RFC3339Nano, text)
+					e, mine := event.DecodeJSON([]byte(`{"specversion":"1.0","id":"1","source":"s","type":"t","time":"` + text + `"}`))
+					if (err == nil) != (mine == nil) {
+						t.Fatalf("%s: package time says %v, and we say %v", text, err, mine)
+					}
+					if err == nil && !e.Time.Equal(want) {
+						t.Fatalf("%s is %s, and should be %s", text, e.Time, want)
+					}
+				}
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 	"unicode/utf8"
 	"unsafe"
@@ -192,7 +193,13 @@ func (e *Event) decode(text []byte, i int) (int, error) {
 					size += end - from
 				}
 			}
-			members = append(members, member{int32(nameAt), int32(nameEnd), int32(from), int32(end), known, plain})
+			if len(members) == cap(members) {
+				members = slices.Grow(members, len(members))
+			}
+			members = members[:len(members)+1]
+			m := &members[len(members)-1] // written in place, for what is made and then copied waits for itself
+			m.nameAt, m.nameEnd, m.valueAt, m.valueEnd = int32(nameAt), int32(nameEnd), int32(from), int32(end)
+			m.name, m.plain = known, plain
 			if i = jsonscan.Space(text, end); i >= len(text) {
 				return malformed(begin)
 			}
