@@ -118,6 +118,9 @@ func (b *Binding) contentType(m *Message) string {
 // the format behind its plus sign.
 func modeOf(contentType string) (mode Mode, format string) {
 	const prefix = "application/cloudevents"
+	if contentType == JSONContentType {
+		return StructuredMode, "json"
+	}
 	kind, _, _ := strings.Cut(contentType, ";")
 	kind = strings.TrimSpace(kind)
 	if len(kind) < len(prefix) || !strings.EqualFold(kind[:len(prefix)], prefix) {
