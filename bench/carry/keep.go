@@ -82,15 +82,20 @@ func keepWay(b broker.Broker, channel broker.Channel, start broker.From) way {
 		}
 		events[i].Subject = "order-" + strconv.Itoa(i%16)
 	}
-	group, id := 0, 0
+	group := 0
+	var id atomic.Int64
 	return way{
 		publish: func(ctx context.Context, n int) error {
+			mine := make([]*event.Event, batch)
+			for i, e := range events {
+				one := *e
+				mine[i] = &one
+			}
 			for range n / batch {
-				for _, e := range events {
-					id++
-					e.ID = fmt.Sprintf("0195f2c4-7a31-7c5e-8000-%012d", id)
+				for _, e := range mine {
+					e.ID = fmt.Sprintf("0195f2c4-7a31-7c5e-8000-%012d", id.Add(1))
 				}
-				if err := p.PublishEvents(ctx, events...); err != nil {
+				if err := p.PublishEvents(ctx, mine...); err != nil {
 					return err
 				}
 			}

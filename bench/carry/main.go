@@ -428,6 +428,19 @@ func rabbitMQ(ctx context.Context, address string, events int) (*contest, error)
 	}, nil
 }
 
+// publish publishes from several callers at a time, as a service does.
+func publish(ctx context.Context, w way, n int) error {
+	over := make(chan error, callers)
+	for range callers {
+		go func() { over <- w.publish(ctx, n/callers) }()
+	}
+	var all error
+	for range callers {
+		all = errors.Join(all, <-over)
+	}
+	return all
+}
+
 // run lets both ways take turns: publish, consume, and the other first the next
 // time.
 func (c *contest) run(turns int) error {
@@ -445,7 +458,7 @@ func (c *contest) run(turns int) error {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 			runtime.GC() // so that neither sweeps after the other
 			busy, begin := cpu(), time.Now()
-			if err := w.publish(ctx, c.events); err != nil {
+			if err := publish(ctx, w, c.events); err != nil {
 				cancel()
 				return fmt.Errorf("%s publishes: %w", name, err)
 			}
@@ -502,6 +515,7 @@ func cpu() time.Duration {
 var (
 	profileTo string
 	keep      bool
+	callers   = 1
 )
 
 // profiling profiles, if it is asked for, until what it returns is called.
@@ -540,6 +554,7 @@ func main() {
 		runs         = flag.Bool("keep", false, "let the runtime, which enforces a contract on both sides, run in the adapter's place")
 		only         = flag.String("only", "", "the one broker that is measured")
 	)
+	flag.IntVar(&callers, "callers", 1, "how many publish at a time, each of them as many a call")
 	flag.Parse()
 	log.SetFlags(0)
 	profileTo, keep = *profile, *runs
@@ -565,7 +580,7 @@ func main() {
 			fmt.Printf("%-10s failed: %v\n", name, err)
 		}
 	}
-	fmt.Printf("%d bytes an event, %d a call, %d unsettled at most\n", bodySize, batch, inFlight)
+	fmt.Printf("%d bytes an event, %d a call of %d callers, %d unsettled at most\n", bodySize, batch, callers, inFlight)
 	measure("JetStream", *natsAddress, func() (*contest, error) { return jetStream(ctx, *natsAddress, *scale) })
 	measure("Kafka", *kafkaAddress, func() (*contest, error) { return kafkaContest(ctx, "Kafka", *kafkaAddress, *scale*30) })
 	measure("RabbitMQ", *amqpAddress, func() (*contest, error) { return rabbitMQ(ctx, *amqpAddress, *scale) })
