@@ -442,7 +442,7 @@ func (c *Consumer) end(subscriptions []broker.Subscription) error {
 	case <-stopped:
 		return errors.Join(errs...)
 	case <-ctx.Done():
-		return fmt.Errorf("ending %s: handlers, or what settles their events, have run on for %s (option Drain); %w", c.group, c.drain, ErrDrain)
+		return fmt.Errorf("ending %s: handlers, or what settles their events, have run on for %s (option Drain); those events come again", c.group, c.drain)
 	}
 }
 

@@ -68,10 +68,6 @@ func (e *InvalidError) Error() string {
 // its broker does not have, for errors.Is.
 var ErrUsage = errors.New("wrong use")
 
-// ErrDrain is in the error of [Consumer.Run] where draining took longer than the
-// option [Drain] lets it: what was not settled by then comes again.
-var ErrDrain = errors.New("those events come again")
-
 func usage(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
 // usageError is an ErrUsage whose text begins with what was done.

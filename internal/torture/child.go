@@ -67,9 +67,6 @@ func Child() {
 		if errors.Is(err, errNotBegun) {
 			os.Exit(notBegun)
 		}
-		if errors.Is(err, treaty.ErrDrain) {
-			os.Exit(notDrained)
-		}
 		os.Exit(3)
 	}
 	os.Exit(0)
@@ -77,11 +74,6 @@ func Child() {
 
 // notBegun is how a process exits with errNotBegun.
 const notBegun = 5
-
-// notDrained is how a process exits that was asked to end, and could not settle
-// everything in time, as when its connection was stalled meanwhile. It is no
-// worse than one that was killed.
-const notDrained = 6
 
 // child is a process that was started.
 type child struct {

@@ -19,7 +19,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/treaty-events/treaty"
 	"github.com/treaty-events/treaty/broker"
 )
 
@@ -508,8 +507,6 @@ func (r *run) keep(role, slot string) {
 		case p.cmd.ProcessState.ExitCode() == notBegun:
 			r.rec.add(Record{What: ended, N: -1, ID: p.name, Err: errNotBegun.Error()})
 			time.Sleep(200 * time.Millisecond)
-		case p.cmd.ProcessState.ExitCode() == notDrained && wanted:
-			r.rec.add(Record{What: ended, N: -1, ID: p.name, Err: treaty.ErrDrain.Error()})
 		case p.cmd.ProcessState.ExitCode() != 0:
 			text, _ := os.ReadFile(filepath.Join(r.Dir, p.name+".log"))
 			r.violation("%s ended by itself, with %v: %s", p.name, p.cmd.ProcessState, last(text, 3))
