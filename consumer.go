@@ -440,10 +440,14 @@ func (c *Consumer) end(subscriptions []broker.Subscription) error {
 	all.Wait()
 	select {
 	case <-stopped:
-		return errors.Join(errs...)
 	case <-ctx.Done():
-		return fmt.Errorf("ending %s: handlers, or what settles their events, have run on for %s (option Drain); those events come again", c.group, c.drain)
+		select {
+		case <-stopped: // in time; it is the broker that took long to let go
+		default:
+			return fmt.Errorf("ending %s: handlers, or what settles their events, have run on for %s (option Drain); those events come again", c.group, c.drain)
+		}
 	}
+	return errors.Join(errs...)
 }
 
 // task is a delivery on its way through the consumer.

@@ -725,6 +725,42 @@ func TestDrainIsOver(t *testing.T) {
 	}
 }
 
+// late is a broker that takes as long as it may to end a subscription.
+type late struct{ broker.Broker }
+
+type lateSubscription struct{ broker.Subscription }
+
+func (l late) Subscribe(ctx context.Context, at broker.Channel, o broker.Options, handle func(broker.Delivery)) (broker.Subscription, error) {
+	s, err := l.Broker.Subscribe(ctx, at, o, handle)
+	return lateSubscription{s}, err
+}
+
+func (s lateSubscription) Stop(ctx context.Context) error {
+	err := s.Subscription.Stop(ctx)
+	<-ctx.Done()
+	return err
+}
+
+// A broker that lets go only when the time is up is no handler that has run on.
+func TestDrainOfLateBroker(t *testing.T) {
+	b, c := late{open(t)}, load(t, vary{})
+	for range 20 { // chance would have it right now and then
+		k, err := treaty.NewConsumer(c, b, "group", silent, treaty.Store(memory.New()), treaty.Drain(5*time.Millisecond))
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.Handle("orders.paid.v1", func(context.Context, *treaty.Delivered) error { return nil })
+		ctx, cancel := context.WithCancel(t.Context())
+		over := make(chan error, 1)
+		go func() { over <- k.Run(ctx) }()
+		<-k.Ready()
+		cancel()
+		if err := <-over; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestAtMostOnce(t *testing.T) {
 	b, c := open(t), load(t, vary{operation: "ack: on-receipt"})
 	var calls int
