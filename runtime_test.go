@@ -744,8 +744,8 @@ func (s lateSubscription) Stop(ctx context.Context) error {
 // A broker that lets go only when the time is up is no handler that has run on.
 func TestDrainOfLateBroker(t *testing.T) {
 	b, c := late{open(t)}, load(t, vary{})
-	for range 20 { // chance would have it right now and then
-		k, err := treaty.NewConsumer(c, b, "group", silent, treaty.Store(memory.New()), treaty.Drain(5*time.Millisecond))
+	for range 8 { // chance would have it right now and then
+		k, err := treaty.NewConsumer(c, b, "group", silent, treaty.Store(memory.New()), treaty.Drain(100*time.Millisecond))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -431,8 +431,12 @@ func rabbitMQ(ctx context.Context, address string, events int) (*contest, error)
 // publish publishes from several callers at a time, as a service does.
 func publish(ctx context.Context, w way, n int) error {
 	over := make(chan error, callers)
-	for range callers {
-		go func() { over <- w.publish(ctx, n/callers) }()
+	for i := range callers {
+		batches := n / batch / callers
+		if i < n/batch%callers {
+			batches++
+		}
+		go func() { over <- w.publish(ctx, batches*batch) }()
 	}
 	var all error
 	for range callers {
@@ -558,6 +562,9 @@ func main() {
 	flag.Parse()
 	log.SetFlags(0)
 	profileTo, keep = *profile, *runs
+	if callers < 1 || *scale < batch || *scale%batch != 0 {
+		log.Fatalf("-callers is 1 or more, and -events a multiple of the %d of a call", batch)
+	}
 	ctx := context.Background()
 	failed := false
 	measure := func(name, address string, make func() (*contest, error)) {

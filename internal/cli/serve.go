@@ -387,7 +387,7 @@ func (c *catalogueServer) watch(ctx context.Context, name string, b broker.Broke
 		c.mu.Unlock()
 		for _, ch := range c.handler.Site().Channels {
 			if of := ch.Home().Channel; of.HasAddress && of.Address != "" {
-				w.open = append(w.open, ch.Home())
+				w.open = append(w.open, unwatched{In: ch.Home()})
 			}
 		}
 		changed, err := w.run(ctx, anew)
@@ -403,14 +403,19 @@ func (c *catalogueServer) watch(ctx context.Context, name string, b broker.Broke
 	}
 }
 
+// unwatched is a channel that is not watched yet, and why.
+type unwatched struct {
+	site.In
+	why string
+}
+
 // watching is the channels of one catalogue on one connection.
 type watching struct {
 	c             *catalogueServer
 	name          string
 	broker        broker.Broker
 	start         broker.Start
-	open          []site.In // channels that are not watched yet
-	why           []string  // for each of them
+	open          []unwatched
 	subscriptions []broker.Subscription
 	ended         chan error
 }
@@ -450,13 +455,18 @@ func (w *watching) run(ctx context.Context, anew <-chan struct{}) (changed bool,
 // say tells how it stands.
 func (w *watching) say() {
 	state := fmt.Sprintf("Watching %s on %s", count(len(w.subscriptions), "channel"), w.name)
+	nothing := len(w.subscriptions) == 0 && len(w.open) > 0
 	switch {
-	case len(w.subscriptions) == 0 && len(w.why) > 0:
-		state = "Nothing can be watched on " + w.name + " yet: " + w.why[0]
-	case len(w.why) > 0:
-		state += "; not yet watched: " + strings.Join(w.why[:min(3, len(w.why))], "; ")
+	case nothing:
+		state = "Nothing can be watched on " + w.name + " yet: " + w.open[0].why
+	case len(w.open) > 0:
+		var why []string
+		for _, u := range w.open[:min(3, len(w.open))] {
+			why = append(why, u.why)
+		}
+		state += "; not yet watched: " + strings.Join(why, "; ")
 	}
-	w.c.handler.Stream.Say(state, len(w.subscriptions) == 0)
+	w.c.handler.Stream.Say(state, nothing)
 }
 
 // subscribe reads beside the consumers of every channel that is not watched yet.
@@ -466,10 +476,10 @@ func (w *watching) subscribe(ctx context.Context) {
 		start = broker.Start{From: broker.Latest}
 	}
 	open := w.open
-	w.open, w.why = nil, nil
-	for _, in := range open {
-		of := in.Channel
-		fail := func(err error) { w.open, w.why = append(w.open, in), append(w.why, err.Error()) }
+	w.open = nil
+	for _, u := range open {
+		in, of := u.In, u.Channel
+		fail := func(err error) { w.open = append(w.open, unwatched{in, err.Error()}) }
 		at, err := topology.Channel(of, w.c.params(in.Service.Contract))
 		if err != nil {
 			fail(err)
