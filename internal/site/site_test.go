@@ -359,6 +359,12 @@ func TestHostile(t *testing.T) {
 			for _, wrong := range harm(string(b), true) {
 				t.Errorf("%s has %s", p, wrong)
 			}
+		case ".md":
+			for line := range strings.Lines(string(b)) {
+				if strings.HasPrefix(line, ">") && regexp.MustCompile(`<[A-Za-z/!?]`).MatchString(line) {
+					t.Errorf("%s quotes HTML: %s", p, line)
+				}
+			}
 		case ".js":
 			if p == "search-index.js" && bytes.Contains(b, []byte("</script")) {
 				t.Errorf("%s has what ends a script", p)

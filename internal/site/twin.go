@@ -2,6 +2,7 @@ package site
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -48,10 +49,14 @@ func (t *twin) quoted(s string) {
 		return
 	}
 	for line := range strings.Lines(clip(s, maxMarkdown)) {
-		t.line("> %s", tame(strings.TrimRight(line, "\r\n")))
+		t.line("> %s", tame(markup.ReplaceAllString(strings.TrimRight(line, "\r\n"), "&lt;$1")))
 	}
 	t.line("")
 }
+
+// markup is where HTML begins, which readers of Markdown may take for just that. It is
+// not escaped with a backslash, which another one before it would undo.
+var markup = regexp.MustCompile("<([A-Za-z/!?])")
 
 // tame breaks the links of a line that do not lead to the web.
 func tame(line string) string {
