@@ -453,7 +453,7 @@ func (s *screen) end(now *live.Status) error {
 		say("%s", s.paint("31", fmt.Sprintf("LOST           %s", plural(lost, "delivery", "deliveries"))))
 		late = 0
 	} else if late > 0 {
-		say("not yet there  %s when it was interrupted", count(late, "delivery"))
+		say("not yet there  %s when it was interrupted", plural(int64(late), "delivery", "deliveries"))
 	}
 	if !now.Held() || late > 0 {
 		lines = append(lines, "")

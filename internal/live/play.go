@@ -485,8 +485,13 @@ const pace = 50 * time.Millisecond
 // publish publishes events until the context ends, or there were as many as were
 // asked for.
 func (d *Dev) publish(ctx context.Context) error {
+	// A round that has begun is finished: what is cut off in the middle has been
+	// sent, and nobody knows how much of it.
+	round, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(leave, cut) })()
 	began, total := time.Now(), 0
-	for d.options.Events == 0 || total < d.options.Events {
+	for ctx.Err() == nil && (d.options.Events == 0 || total < d.options.Events) {
 		n := batch
 		if d.options.Rate > 0 {
 			due := int(time.Since(began).Seconds()*d.options.Rate) + 1
@@ -506,7 +511,7 @@ func (d *Dev) publish(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := d.round(ctx, n); err != nil {
+		if err := d.round(round, n); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
