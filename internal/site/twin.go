@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/treaty-events/treaty/internal/syntax"
 	"github.com/treaty-events/treaty/schema"
@@ -49,14 +50,14 @@ func (t *twin) quoted(s string) {
 		return
 	}
 	for line := range strings.Lines(clip(s, maxMarkdown)) {
-		t.line("> %s", tame(markup.ReplaceAllString(strings.TrimRight(line, "\r\n"), "&lt;$1")))
+		t.line("> %s", tame(markup().ReplaceAllString(strings.TrimRight(line, "\r\n"), "&lt;$1")))
 	}
 	t.line("")
 }
 
 // markup is where HTML begins, which readers of Markdown may take for just that. It is
 // not escaped with a backslash, which another one before it would undo.
-var markup = regexp.MustCompile("<([A-Za-z/!?])")
+var markup = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("<([A-Za-z/!?])") })
 
 // tame breaks the links of a line that do not lead to the web.
 func tame(line string) string {
