@@ -100,7 +100,7 @@ func (e *Event) UnmarshalAvro(b []byte) error {
 	if len(r.b) != 0 {
 		return fault("", avroClause, "there are %d bytes after the event", len(r.b))
 	}
-	return e.complete(version)
+	return e.complete(version, false)
 }
 
 // has reports whether a named attribute has been set.

@@ -142,7 +142,11 @@ func fault(attribute, clause, format string, args ...any) *Error {
 }
 
 // Validate reports the first thing that the specification forbids.
-func (e *Event) Validate() error {
+func (e *Event) Validate() error { return e.validate(false) }
+
+// validate is Validate, which a decoder tells where all texts are known to be
+// printable ASCII.
+func (e *Event) validate(printable bool) error {
 	switch {
 	case e.ID == "":
 		return fault("id", "CloudEvents 1.0 §3.1.1", "is required and may not be empty")
@@ -159,13 +163,15 @@ func (e *Event) Validate() error {
 	case !e.Time.IsZero() && (e.Time.Year() < 0 || e.Time.Year() > 9999):
 		return fault("time", "CloudEvents 1.0 §3.2.4", "is in the year %d, which RFC 3339 cannot write", e.Time.Year())
 	}
-	for i, value := range [...]string{e.ID, e.Source, e.Type, e.Subject, e.DataSchema, e.DataContentType} {
-		if plainEnd(value, 0) == len(value) {
-			continue
-		}
-		name := [...]string{"id", "source", "type", "subject", "dataschema", "datacontenttype"}[i]
-		if err := checkText(name, value); err != nil {
-			return err
+	if !printable {
+		for i, value := range [...]string{e.ID, e.Source, e.Type, e.Subject, e.DataSchema, e.DataContentType} {
+			if plainEnd(value, 0) == len(value) {
+				continue
+			}
+			name := [...]string{"id", "source", "type", "subject", "dataschema", "datacontenttype"}[i]
+			if err := checkText(name, value); err != nil {
+				return err
+			}
 		}
 	}
 	for i, x := range e.Extensions {
@@ -174,6 +180,9 @@ func (e *Event) Validate() error {
 		}
 		if i > 0 && e.Extensions[i-1].Name >= x.Name {
 			return fault(x.Name, "CloudEvents 1.0 §3.3", "is there twice, or extensions are not sorted by name; use Set")
+		}
+		if printable {
+			continue
 		}
 		if err := checkText(x.Name, x.Value.text); err != nil {
 			return err
@@ -431,7 +440,7 @@ func (e *Event) extend(name string, v Value) {
 }
 
 // complete checks what has to be there after decoding, and sorts.
-func (e *Event) complete(version bool) error {
+func (e *Event) complete(version, printable bool) error {
 	if !version {
 		return fault("specversion", "CloudEvents 1.0 §3.1.3", "is required, and is not there")
 	}
@@ -447,5 +456,5 @@ func (e *Event) complete(version bool) error {
 			return fault(clip(x[i].Name), "CloudEvents 1.0 §3.3", "is there twice")
 		}
 	}
-	return e.Validate()
+	return e.validate(printable)
 }

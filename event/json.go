@@ -332,7 +332,10 @@ func (e *Event) assign(text []byte, members []member, extensions, size int) erro
 			e.extend(keep(name, true), v)
 		}
 	}
-	if err := e.complete(version); err != nil {
+	// Whatever the strings of the event are, they stand in the buffer, which is
+	// looked through in one go.
+	printable := plainEnd(unsafe.String(unsafe.SliceData(buffer), len(buffer)), 0) == len(buffer)
+	if err := e.complete(version, printable); err != nil {
 		return err
 	}
 	return e.jsonData(text, data, encoded)

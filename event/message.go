@@ -331,7 +331,7 @@ func (b *Binding) binary(e *Event, m *Message, contentType string) error {
 			return err
 		}
 	}
-	return e.complete(version)
+	return e.complete(version, false)
 }
 
 func isName(s string) bool {
