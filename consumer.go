@@ -464,7 +464,7 @@ type task struct {
 	checked  bool
 	claimed  atomic.Bool
 	fault    *fault // why it goes to the dead letter
-	tries    int    // by this process, beside those that the broker counts
+	tries    int    // how often its handler has failed
 	stumbles int    // over the store or the dead letter
 	result   Result // once it is to be acknowledged
 	took     time.Duration
@@ -681,18 +681,11 @@ func (c *Consumer) failed(t *task, err error) time.Duration {
 		t.fault = &fault{Exhausted, err}
 		return c.bury(t)
 	}
-	wait := t.inlet.retry.after(attempt)
+	// It waits here, ordered or not. Were it given back, only the broker could count
+	// attempts, which takes for one what a process that died had not begun.
 	c.outcome(t, Retried, "", err)
-	if !t.keyed && !t.replayed && !t.inlet.onReceipt {
-		// Nothing waits for it here: the broker brings it again.
-		c.beats.remove(t)
-		if err := t.delivery.NakWithDelay(wait); err != nil {
-			c.log.Warn("giving an event back", "group", c.group, "err", err)
-		}
-		return done
-	}
 	t.tries++
-	return wait
+	return t.inlet.retry.after(attempt)
 }
 
 // stumble is what is done when a store or the dead letter fails: the event waits,

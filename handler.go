@@ -20,9 +20,15 @@ type Delivered struct {
 	task *task
 }
 
-// Attempt counts how often the event has been handed to a handler, this time
-// included, as far as the broker counts.
-func (d *Delivered) Attempt() int { return max(d.task.delivery.Attempt(), 1) + d.task.tries }
+// Attempt counts how often this delivery has been handed to its handler, this time
+// included: on every broker alike, and whatever else had the broker deliver it
+// again. What a process did that died is not counted.
+func (d *Delivered) Attempt() int { return d.task.tries + 1 }
+
+// Deliveries counts how often the broker has delivered the event, this time
+// included, as far as it counts: to processes that died or gave it back unhandled
+// too.
+func (d *Delivered) Deliveries() int { return max(d.task.delivery.Attempt(), 1) }
 
 // Position is where the event stands on its channel, "" where the broker has no
 // positions.

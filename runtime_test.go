@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -758,6 +759,54 @@ func TestDrainOfLateBroker(t *testing.T) {
 		if err := <-over; err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// What was given back unhandled was no attempt, however often the broker had to
+// deliver it.
+func TestDeliveriesAreNoAttempts(t *testing.T) {
+	for _, scope := range []string{"{scope: key, key: subject}", "{scope: none}"} {
+		t.Run(scope, func(t *testing.T) {
+			text := strings.NewReplacer("{scope: key, key: subject}", scope, "$channel", "guarantee: at-least-once", "$operation", "ack: after-processing", "$policy", "").Replace(document)
+			c, err := treaty.Load(t.Context(), fstest.MapFS{"c.yaml": {Data: []byte(text)}}, "c.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := open(t)
+			if _, err := producer(t, c, b).Publish(t.Context(), "orders.paid.v1", "s", paid{}); err != nil {
+				t.Fatal(err)
+			}
+			var deliveries atomic.Int64
+			s, err := b.Subscribe(t.Context(), broker.Channel{Address: "orders"}, broker.Options{Group: "group", MaxInFlight: 1}, func(d broker.Delivery) {
+				deliveries.Store(int64(d.Attempt()))
+				if err := d.Nak(); err != nil {
+					t.Error(err)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "7 deliveries", func() bool { return deliveries.Load() >= 7 })
+			if err := s.Stop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var attempts []int
+			r := run(t, c, b, func(k *treaty.Consumer) {
+				k.Handle("orders.paid.v1", func(_ context.Context, d *treaty.Delivered) error {
+					if attempts = append(attempts, d.Attempt()); d.Deliveries() < 7 {
+						t.Errorf("the broker has delivered it %d times", d.Deliveries())
+					}
+					return errors.New("never")
+				})
+			})
+			r.until(treaty.DeadLettered, 1)
+			if !slices.Equal(attempts, []int{1, 2, 3}) {
+				t.Errorf("the handler was called as attempts %v", attempts)
+			}
+			if got := extension(dead(t, b, "orders.dlq", 1)[0], "dlqattempts"); got != "3" {
+				t.Errorf("the dead letter says %s attempts", got)
+			}
+		})
 	}
 }
 

@@ -85,7 +85,7 @@ func (k *consumer) handle(ctx context.Context, d *treaty.Delivered, data data) e
 		return treaty.Reject(fmt.Errorf("no event has the number %d", data.N))
 	}
 	e := &k.plan.Events[data.N]
-	at := Record{N: data.N, Key: d.Key, Seq: data.Seq, Attempt: d.Attempt(), At2: d.Position()}
+	at := Record{N: data.N, Key: d.Key, Seq: data.Seq, Attempt: times(d), At2: d.Position()}
 	say := func(what, err string) {
 		at.What, at.Err = what, err
 		k.rec.add(at)
@@ -132,9 +132,13 @@ func (k *consumer) Outcome(_ context.Context, o treaty.Outcome) {
 	} else {
 		return // the delivery says it
 	}
-	r.Attempt = o.Delivered.Attempt()
+	r.Attempt = times(o.Delivered)
 	k.rec.add(r)
 }
+
+// times is how often an event may have come to a handler, as far as broker and
+// process count: 1 is the first time for sure.
+func times(d *treaty.Delivered) int { return d.Deliveries() + d.Attempt() - 1 }
 
 // number is the number that data, or what is left of them, have.
 func number(body []byte) int {
