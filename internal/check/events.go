@@ -23,8 +23,8 @@ Name the type after what has happened, in the past tense, as its last part befor
 
 End the type in .v and a whole number, from the first version on: adding it later is itself a change of type that every consumer has to follow. The number counts breaking changes only.`,
 		Check: checkTypeVersion},
-	{ID: "event-type-schema", Title: "One event type has two schemas on a channel", Family: Events, Severity: diag.Warning, Since: "0.1.0",
-		Reason: `A consumer finds the schema of an event by its type; there is nothing else in the envelope to go by. Where two messages of a channel have one type and different payloads, a validator accepts what either allows or rejects half of what is sent, and generated code keeps whichever it saw last.
+	{ID: "event-type-schema", Title: "One event type has two schemas", Family: Events, Severity: diag.Warning, Since: "0.1.0",
+		Reason: `A consumer finds the schema of an event by its type; there is nothing else in the envelope to go by. Where two messages of a channel have one type and different payloads, a validator accepts what either allows or rejects half of what is sent. Where they are on two channels, whoever reads both, or an archive of both, has two shapes under one name, and code that is generated has one type to put them in: treaty generate refuses such a contract.
 
 Give the second payload a type of its own, a new version of the first as a rule, or make one schema of the two.`,
 		Check: checkTypeSchema},
@@ -375,24 +375,26 @@ func checkTypeVersion(p *Pass) {
 }
 
 func checkTypeSchema(p *Pass) {
-	for _, ch := range p.Contract.Channels {
-		first := make(map[string]*contract.Message, len(ch.Messages))
-		for _, m := range ch.Messages {
+	for _, t := range p.Contract.EventTypes {
+		var first *contract.Message
+		for _, m := range t.Messages {
 			if !m.Envelope.TypeStated || m.Payload == nil {
 				continue
 			}
-			other := first[m.Envelope.Type]
-			if other == nil {
-				first[m.Envelope.Type] = m
+			if first == nil {
+				first = m
 				continue
 			}
-			a, b := other.Payload.Node(), m.Payload.Node()
-			if a == b || other.Node() == m.Node() || other.Payload.Dialect == m.Payload.Dialect && syntax.Equal(a, b) {
+			if m.Node() == first.Node() || m.Envelope.PayloadIsEnvelope != first.Envelope.PayloadIsEnvelope || p.Contract.SameSchema(first.Payload, m.Payload) {
 				continue
 			}
-			d := p.Report(m.Node(), "message %q has the event type %q, as %q has on the same channel %q, but another payload schema; give it a type of its own, such as a new version, or one schema to both",
-				called(m), m.Envelope.Type, called(other), ch.Name)
-			relate(d, other.Node(), "the other message of this type")
+			where := fmt.Sprintf("on the same channel %q", m.Channel.Name)
+			if m.Channel != first.Channel {
+				where = fmt.Sprintf("on the channel %q", first.Channel.Name)
+			}
+			d := p.Report(m.Node(), "message %q has the event type %q, as %q has %s, but another payload schema; give it a type of its own, such as a new version, or one schema to both",
+				called(m), m.Envelope.Type, called(first), where)
+			relate(d, first.Node(), "the other message of this type")
 		}
 	}
 }

@@ -134,6 +134,20 @@ components:
       x-cloudevents: {mode: structured, type: orders.paid.v1}
       payload: {type: object, properties: {n: {type: integer}}}
 `)
+	// On two channels as on one; what is written otherwise and says the same is the same.
+	holds(t, "event-type-schema", title+`channels:
+  orders:
+    messages:
+      a: {x-cloudevents: {mode: structured, type: orders.paid.v1}, payload: {type: object, properties: {n: {type: integer}}}}
+  archive:
+    messages:
+      b: {x-cloudevents: {mode: structured, type: orders.paid.v1}, payload: {description: As it was., allOf: [{$ref: '#/components/schemas/Paid'}]}}
+      c: {x-cloudevents: {mode: structured, type: orders.paid.v1}, payload: {$ref: '#/components/schemas/Paid'}}
+      d: {x-cloudevents: {mode: structured, type: orders.paid.v1}, payload: {type: object, properties: {n: {type: number}}}}
+components:
+  schemas:
+    Paid: {title: Paid, type: object, properties: {n: {type: integer, description: How many.}}}
+`, `message "d" has the event type "orders.paid.v1", as "a" has on the channel "orders"`)
 }
 
 func TestEnvelopes(t *testing.T) {

@@ -7,6 +7,7 @@
 package gen
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -92,6 +93,51 @@ func (in *Input) Document() []byte {
 	return append(schema.AppendJSON(nil, document.Bundle(in.Contract.Document())), '\n')
 }
 
+// agreed is an error where messages that carry one event type have different
+// payloads: code that reads an event knows its type, and not the channel that it
+// came by, so an event type has one payload in it.
+func (in *Input) agreed() error {
+	var first error
+	var others []string
+	for _, e := range in.Events {
+		one := e.Message()
+		i := slices.IndexFunc(e.Messages[1:], func(other *contract.Message) bool {
+			return other.Envelope.PayloadIsEnvelope != one.Envelope.PayloadIsEnvelope || !in.Contract.SameSchema(one.Payload, other.Payload)
+		})
+		switch {
+		case i < 0:
+		case first != nil:
+			others = append(others, e.Type)
+		default:
+			first = apart(e, e.Messages[1+i], "another payload")
+			if in.Only == Everything && e.Sent && e.Received && len(in.Contract.Operations) > 0 {
+				first = fmt.Errorf("%w; where one is sent and the other received, --only send and --only receive make code of each", first)
+			}
+		}
+	}
+	if len(others) > 0 {
+		first = fmt.Errorf("%w; so it is with %s", first, strings.Join(others, ", "))
+	}
+	return first
+}
+
+// apart is the error of a message that does not say of an event what the first
+// that carries it says.
+func apart(e *Event, other *contract.Message, what string) error {
+	one := e.Message()
+	return fmt.Errorf("%s: the message %q of the channel %q has the event type %q, as %q of the channel %q at %s has, but %s, and code knows an event by its type alone; say the same in both, or give one of them a type of its own, such as a new version",
+		spot(other.Span()), other.Key, other.Channel.Name, e.Type, one.Key, one.Channel.Name, spot(one.Span()), what)
+}
+
+// spot names a place of the contract.
+func spot(s diag.Span) string {
+	if s.File == nil {
+		return "?"
+	}
+	at := s.Position()
+	return fmt.Sprintf("%s:%d:%d", s.File.Name, at.Line, at.Column)
+}
+
 // Rules are the schemas of an event, each a document of JSON Schema 2020-12 (see
 // schema.Portable), nil where nothing is said.
 type Rules struct {
@@ -109,13 +155,41 @@ type AttributeRule struct {
 	Schema   []byte
 }
 
+func (a AttributeRule) equal(o AttributeRule) bool {
+	return a.Name == o.Name && a.Required == o.Required && bytes.Equal(a.Schema, o.Schema)
+}
+
 // Rules are the schemas that readers hold an event to (writer: that writers do).
 // A payload in a language that is not understood is an error, which names the
-// place.
+// place, and so are messages of several channels that say different things of the
+// event.
 func (in *Input) Rules(e *Event, writer bool) (*Rules, error) {
-	m := e.Message()
-	p := m.Compatibility
-	profile := schema.Profile{Declared: !p.ProducersOpen, Tolerant: p.ReadersTolerant, OpenEnums: p.EnumsOpen, DefaultsApply: p.DefaultsApplied, FormatsIgnore: p.FormatsAnnotate}
+	r, err := in.rules(e, e.Message(), writer)
+	if err != nil {
+		return nil, err
+	}
+	one := e.Message()
+	for _, m := range e.Messages[1:] {
+		if profileOf(m.Compatibility) != profileOf(one.Compatibility) {
+			return nil, apart(e, m, "another policy (x-compatibility)")
+		}
+		if in.Contract.SameSchema(one.Headers, m.Headers) && m.Envelope.Mode == one.Envelope.Mode {
+			continue
+		}
+		other, err := in.rules(e, m, writer)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.EqualFunc(r.Attributes, other.Attributes, AttributeRule.equal) {
+			return nil, apart(e, m, "other attributes")
+		}
+	}
+	return r, nil
+}
+
+// rules are those of a message.
+func (in *Input) rules(e *Event, m *contract.Message, writer bool) (*Rules, error) {
+	profile := profileOf(m.Compatibility)
 	portable := func(n *syntax.Node, d schema.Dialect) ([]byte, error) { return in.portable(n, d, profile, writer) }
 	r := &Rules{}
 	if t := m.Payload; t != nil {
@@ -127,8 +201,7 @@ func (in *Input) Rules(e *Event, writer bool) (*Rules, error) {
 		case t.Dialect.IsJSONSchema():
 			text, err = portable(t.Node(), t.Dialect)
 		default:
-			at := t.Span().Position()
-			err = fmt.Errorf("%s:%d:%d: the payload of %s is %s, which treaty does not understand", t.Span().File.Name, at.Line, at.Column, e.Type, t.Format)
+			err = fmt.Errorf("%s: the payload of %s is %s, which treaty does not understand", spot(t.Span()), e.Type, t.Format)
 		}
 		if err != nil {
 			return nil, err
@@ -155,6 +228,10 @@ func (in *Input) Rules(e *Event, writer bool) (*Rules, error) {
 	return r, nil
 }
 
+func profileOf(p contract.Compatibility) schema.Profile {
+	return schema.Profile{Declared: !p.ProducersOpen, Tolerant: p.ReadersTolerant, OpenEnums: p.EnumsOpen, DefaultsApply: p.DefaultsApplied, FormatsIgnore: p.FormatsAnnotate}
+}
+
 // portable is the plain form of a schema under a profile.
 func (in *Input) portable(n *syntax.Node, d schema.Dialect, profile schema.Profile, writer bool) ([]byte, error) {
 	if in.compiler == nil {
@@ -171,8 +248,7 @@ func (in *Input) portable(n *syntax.Node, d schema.Dialect, profile schema.Profi
 	}
 	text, err := s.Portable()
 	if err != nil {
-		at := n.Span().Position()
-		return nil, fmt.Errorf("%s:%d:%d: %w", n.File.Name, at.Line, at.Column, err)
+		return nil, fmt.Errorf("%s: %w", spot(n.Span()), err)
 	}
 	return text, nil
 }
@@ -188,8 +264,19 @@ func (in *Input) BranchRules(s *Shape, b *Branch) ([]byte, error) {
 		name := map[Kind]string{Null: "null", Boolean: "boolean", Integer: "integer", Number: "number", String: "string", Array: "array", Tuple: "array", Map: "object", Object: "object"}[b.Shape.Kind]
 		return fmt.Appendf(nil, `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":%q}`, name), nil
 	}
-	p := in.Contract.Compatibility
-	return in.portable(b.At, s.Dialect, schema.Profile{Tolerant: p.ReadersTolerant, OpenEnums: p.EnumsOpen, DefaultsApply: p.DefaultsApplied, FormatsIgnore: p.FormatsAnnotate}, false)
+	// What any reader of the contract lets pass is of some branch.
+	profile := profileOf(in.Contract.Compatibility)
+	profile.Declared = false
+	for _, e := range in.Events {
+		for _, m := range e.Messages {
+			p := m.Compatibility
+			profile.Tolerant = profile.Tolerant || p.ReadersTolerant
+			profile.OpenEnums = profile.OpenEnums || p.EnumsOpen
+			profile.DefaultsApply = profile.DefaultsApply || p.DefaultsApplied
+			profile.FormatsIgnore = profile.FormatsIgnore || p.FormatsAnnotate
+		}
+	}
+	return in.portable(b.At, s.Dialect, profile, false)
 }
 
 // avroRules is the schema of the JSON encoding of an Avro schema.
@@ -302,6 +389,9 @@ type Folder struct {
 
 // Plan works out what a target makes of a folder. Nothing is written.
 func Plan(t *Target, in *Input, dir string) (*Folder, error) {
+	if err := in.agreed(); err != nil {
+		return nil, err
+	}
 	files, err := t.Generate(in)
 	if err != nil {
 		return nil, err

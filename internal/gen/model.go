@@ -78,7 +78,7 @@ type Event struct {
 	Type     string
 	Name     string // words in camel case, made of the message's key: OrderPaidV1
 	Doc      string
-	Messages []*contract.Message // that carry it, one a channel
+	Messages []*contract.Message // that carry it in the directions that are wanted; mostly one a channel
 	Payload  *Shape              // nil where nothing is said of the data
 	Headers  *Shape              // nil where nothing is said; an Object
 	Sent     bool                // by an operation of the contract
@@ -130,12 +130,16 @@ func ModelOf(c *contract.Contract, only Only) *Model {
 	}
 	var events []*Event
 	for _, t := range c.EventTypes {
-		e := &Event{Type: t.Type, Messages: t.Messages}
+		e := &Event{Type: t.Type}
 		for _, m := range t.Messages {
-			e.Sent = e.Sent || sent[m] || len(c.Operations) == 0
-			e.Received = e.Received || received[m] || len(c.Operations) == 0
+			out, in := sent[m] || len(c.Operations) == 0, received[m] || len(c.Operations) == 0
+			e.Sent, e.Received = e.Sent || out, e.Received || in
+			if only == Sends && !out || only == Receives && !in {
+				continue // it is of the other direction
+			}
+			e.Messages = append(e.Messages, m)
 		}
-		if only == Sends && !e.Sent || only == Receives && !e.Received {
+		if len(e.Messages) == 0 {
 			continue
 		}
 		m := e.Message()

@@ -238,3 +238,57 @@ func TestAvroUnionRules(t *testing.T) {
 	}
 	t.Error("there is no event of Avro")
 }
+
+// Two channels that give one event type different payloads are a fault that names
+// both places; what only looks different is none, and neither is what is of the
+// other direction.
+func TestAgreed(t *testing.T) {
+	two := func(one, other, more string) *contract.Contract {
+		return contractOf(t, map[string]string{"c.yaml": `asyncapi: 3.1.0
+info: {title: T, version: 1.0.0}
+defaultContentType: application/cloudevents+json
+channels:
+  orders:
+    address: orders
+    messages:
+      paid: {headers: {type: object, properties: {type: {const: paid.v1}}}, ` + one + `}
+  archive:
+    address: archive
+    messages:
+      kept: {headers: {type: object, properties: {type: {const: paid.v1}}}, ` + other + `}
+` + more}, "c.yaml")
+	}
+	const number, whole = "payload: {type: object, properties: {n: {type: number}}}", "payload: {type: object, properties: {n: {type: integer}}}"
+	plan := func(c *contract.Contract, only Only) error {
+		for _, target := range Targets {
+			_, err := Plan(target, &Input{Model: ModelOf(c, only), Only: only, Version: "test"}, t.TempDir())
+			if err != nil {
+				return fmt.Errorf("%s: %w", target.Name, err)
+			}
+		}
+		return nil
+	}
+	const directions = "operations:\n  in: {action: receive, channel: {$ref: '#/channels/orders'}}\n  out: {action: send, channel: {$ref: '#/channels/archive'}}\n"
+	for _, test := range []struct{ one, other, more, want string }{
+		{number, whole, "", `go: c.yaml:12:7: the message "kept" of the channel "archive" has the event type "paid.v1", as "paid" of the channel "orders" at c.yaml:8:7 has, but another payload`},
+		{number, whole, directions, "--only send and --only receive"},
+		{number, "payload: {title: Paid, allOf: [{type: object}, {properties: {n: {description: How many., type: number}}}]}", "", ""},
+		{number, "x-cloudevents: {mode: structured, payload: envelope, type: paid.v1}, " + number, "", "another payload"},
+		{number, number + ", x-compatibility: {readers: tolerant}", "", `typescript: c.yaml:12:7: the message "kept"`},
+		{number, "x-compatibility: {mode: full}, " + number, "", ""},
+	} {
+		err := plan(two(test.one, test.other, test.more), Everything)
+		if (err != nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s and %s: %v, and not %s", test.one, test.other, err, test.want)
+		}
+	}
+	c := two(number, whole, directions)
+	for only, want := range map[Only]Kind{Receives: Number, Sends: Integer} {
+		if err := plan(c, only); err != nil {
+			t.Errorf("%s: %v", only, err)
+		}
+		if got := ModelOf(c, only).Events[0].Payload.Fields[0].Shape.Kind; got != want {
+			t.Errorf("%s has the payload of the other direction", only)
+		}
+	}
+}

@@ -70,10 +70,7 @@ var tsReserved = strings.Fields(`break case catch class const continue debugger 
 var tsIdentifier = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\p{L}_$][\p{L}\p{Nd}_$]*$`) })
 
 // place names a place of the contract.
-func place(n *syntax.Node) string {
-	at := n.Span().Position()
-	return fmt.Sprintf("%s:%d:%d", n.File.Name, at.Line, at.Column)
-}
+func place(n *syntax.Node) string { return spot(n.Span()) }
 
 // overridden is the name that x-ts-name gives a place, "" for none.
 func overridden(n *syntax.Node) (string, error) {
@@ -1041,9 +1038,7 @@ func tsRules(b *bytes.Buffer, name string, r *Rules) {
 }
 
 func sameRules(a, b *Rules) bool {
-	return bytes.Equal(a.Data, b.Data) && bytes.Equal(a.Whole, b.Whole) && slices.EqualFunc(a.Attributes, b.Attributes, func(x, y AttributeRule) bool {
-		return x.Name == y.Name && x.Required == y.Required && bytes.Equal(x.Schema, y.Schema)
-	})
+	return bytes.Equal(a.Data, b.Data) && bytes.Equal(a.Whole, b.Whole) && slices.EqualFunc(a.Attributes, b.Attributes, AttributeRule.equal)
 }
 
 // codec is the name of the function that gives the codec of a shape.
