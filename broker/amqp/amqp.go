@@ -1,6 +1,7 @@
 // Package amqp is the adapter for AMQP 0-9-1, RabbitMQ's protocol. A channel is
 // an exchange, and a group is a quorum queue that is bound to it; or a channel is
-// a queue, which all groups share.
+// a queue, which all groups share, and which nobody can read without a group: that
+// would be taking from them.
 //
 //	amqp://user:password@host:5672/vhost
 //	amqps://host:5671?ca=FILE
@@ -645,6 +646,10 @@ func (b *Broker) hangUp(l *link) error {
 func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options broker.Options, handle func(broker.Delivery)) (broker.Subscription, error) {
 	if options.Start.From != broker.Latest {
 		return nil, b.target.Fail("subscribe", channel.Address, broker.ErrUnsupported, errors.New("a queue has no messages from before it was bound"), "start from the latest: a queue that is there goes on where it was")
+	}
+	if options.Group == "" && routeOf(&channel).queue != "" {
+		// What it would read, the consumers of the queue would never see.
+		return nil, b.target.Fail("subscribe", channel.Address, broker.ErrUnsupported, errors.New("the channel is a queue, of which nobody reads without taking from others"), "name a group, to be one of those who share it; or carry the channel by an exchange")
 	}
 	running, cancel := context.WithCancel(context.Background())
 	s := &subscription{Gate: gate.New(options.InFlight(), handle), broker: b, channel: channel, group: options.Group, prefetch: options.InFlight(), cancel: cancel, ended: make(chan struct{})}

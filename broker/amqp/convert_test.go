@@ -1,6 +1,8 @@
 package amqp
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +52,19 @@ func TestNative(t *testing.T) {
 	}
 	if n := propertiesSize(&p); n < 200 || n > 1000 {
 		t.Errorf("properties of %d bytes", n)
+	}
+}
+
+// TestQueueReader: who reads without a group reads beside the consumers, and of a
+// queue that cannot be had. It is refused before anything is asked of the broker.
+func TestQueueReader(t *testing.T) {
+	b := &Broker{target: &broker.Target{Scheme: "amqp", Hosts: []string{"127.0.0.1:1"}}}
+	c := broker.Channel{Address: "a", Settings: map[string]string{"amqp.queue": "a"}}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := b.Subscribe(ctx, c, broker.Options{Start: broker.Start{From: broker.Latest}}, func(broker.Delivery) {})
+	if !errors.Is(err, broker.ErrUnsupported) || !strings.Contains(err.Error(), "name a group") {
+		t.Error(err)
 	}
 }
 
