@@ -91,7 +91,7 @@ type connection struct {
 // connect connects, and fails when the first connection does.
 func (b *Broker) connect(ctx context.Context, id string, clean bool, expiry time.Duration, receive uint16, up func(*autopaho.ConnectionManager), received func(paho.PublishReceived)) (*connection, error) {
 	t := b.target
-	failed := make(chan error, 1)
+	failed := make(chan error, len(t.Hosts)) // which are tried in turn
 	var connected atomic.Bool
 	scheme := "mqtt"
 	if t.TLS != nil {
@@ -136,9 +136,6 @@ func (b *Broker) connect(ctx context.Context, id string, clean bool, expiry time
 		},
 		ClientConfig: paho.ClientConfig{ClientID: id, PacketTimeout: packetWait, EnableManualAcknowledgment: received != nil, SendAcksInterval: 10 * time.Millisecond},
 	}
-	if t.TLS != nil && t.TLS.ServerName == "" && len(t.Hosts) == 1 {
-		config.TlsCfg = t.TLS.Clone()
-	}
 	if received != nil {
 		config.OnPublishReceived = []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
 			received(p)
@@ -158,12 +155,15 @@ func (b *Broker) connect(ctx context.Context, id string, clean bool, expiry time
 	waiting, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() { up1 <- m.AwaitConnection(waiting) }()
-	select {
-	case err = <-up1:
-		if err == nil {
-			return &connection{m, cancel}, nil
+	for left := len(t.Hosts); left > 0; left-- {
+		select {
+		case err = <-up1:
+			if err == nil {
+				return &connection{m, cancel}, nil
+			}
+			left = 0
+		case err = <-failed:
 		}
-	case err = <-failed:
 	}
 	cancel()
 	kind, refusal := broker.ErrUnreachable, (*autopaho.ConnackError)(nil)

@@ -80,3 +80,18 @@ func TestWildcard(t *testing.T) {
 		}
 	}
 }
+
+// TestHosts: a host that does not answer is passed over, and nothing answers
+// only where none does.
+func TestHosts(t *testing.T) {
+	b, err := broker.Open(t.Context(), "mqtt://127.0.0.1:1,"+serve(t, "", ""), mqtt.Adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := broker.Open(t.Context(), "mqtt://127.0.0.1:1,127.0.0.1:2", mqtt.Adapter); !errors.Is(err, broker.ErrUnreachable) {
+		t.Error(err)
+	}
+}
