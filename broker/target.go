@@ -60,6 +60,7 @@ type Adapter struct {
 	Name    string
 	Schemes []string
 	Port    string   // where the URL names none
+	TLSPort string   // the same, by a scheme that ends in s; "" is Port
 	Params  []string // that the adapter knows beside the common ones
 	Open    func(ctx context.Context, target *Target) (Broker, error)
 }
@@ -71,7 +72,11 @@ func Open(ctx context.Context, rawURL string, adapters ...Adapter) (Broker, erro
 	var schemes []string
 	for _, a := range adapters {
 		if ok && slices.Contains(a.Schemes, scheme) {
-			t, err := ParseTarget(rawURL, a.Port, a.Params...)
+			port := a.Port
+			if a.TLSPort != "" && isSecure(scheme) {
+				port = a.TLSPort
+			}
+			t, err := ParseTarget(rawURL, port, a.Params...)
 			if err != nil {
 				return nil, err
 			}
@@ -197,13 +202,18 @@ func isScheme(s string) bool {
 	})
 }
 
+// isSecure is whether a scheme is one of TLS.
+func isSecure(scheme string) bool {
+	return scheme == "amqps" || scheme == "mqtts" || scheme == "tls" || scheme == "kafkas"
+}
+
 func tlsOf(scheme string, v url.Values) (*tls.Config, error) {
 	for _, name := range []string{"tls", "insecure"} {
 		if s := v.Get(name); v.Has(name) && s != "true" && s != "false" {
 			return nil, fmt.Errorf("%s=%s is neither true nor false", name, s)
 		}
 	}
-	asked := v.Get("tls") == "true" || scheme == "amqps" || scheme == "mqtts" || scheme == "tls" || scheme == "kafkas"
+	asked := v.Get("tls") == "true" || isSecure(scheme)
 	for _, name := range []string{"ca", "cert", "key", "servername", "insecure"} {
 		asked = asked || v.Has(name)
 	}

@@ -51,6 +51,20 @@ func TestParseTarget(t *testing.T) {
 	}
 }
 
+// TestPort: a scheme of TLS has a port of its own where its protocol does.
+func TestPort(t *testing.T) {
+	for url, want := range map[string]string{"mqtt://a": "a:1883", "mqtts://a": "a:8883", "mqtts://a:1": "a:1", "mqtt://a?tls=true": "a:1883"} {
+		got := ""
+		_, err := broker.Open(t.Context(), url, broker.Adapter{Schemes: []string{"mqtt", "mqtts"}, Port: "1883", TLSPort: "8883", Open: func(_ context.Context, t *broker.Target) (broker.Broker, error) {
+			got = t.Hosts[0]
+			return nil, nil
+		}})
+		if err != nil || got != want {
+			t.Errorf("%s goes to %s: %v", url, got, err)
+		}
+	}
+}
+
 func TestParameters(t *testing.T) {
 	got, err := broker.ParseTarget("kafka://a?timeout=3s&mechanism=plain&servername=b&replicas=1", "9092", "mechanism")
 	if err != nil {

@@ -42,7 +42,7 @@ import (
 )
 
 // Adapter opens amqp:// and, with TLS, amqps://.
-var Adapter = broker.Adapter{Name: "amqp", Schemes: []string{"amqp", "amqps"}, Port: "5672", Open: open}
+var Adapter = broker.Adapter{Name: "amqp", Schemes: []string{"amqp", "amqps"}, Port: "5672", TLSPort: "5671", Open: open}
 
 // Broker is two connections to an AMQP broker: a broker that is short of room
 // stops reading from those who publish, who must not take the acknowledgements of

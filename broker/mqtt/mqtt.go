@@ -42,7 +42,7 @@ import (
 )
 
 // Adapter opens mqtt:// and, with TLS, mqtts://.
-var Adapter = broker.Adapter{Name: "mqtt", Schemes: []string{"mqtt", "mqtts"}, Port: "1883", Params: []string{"member", "keep"}, Open: open}
+var Adapter = broker.Adapter{Name: "mqtt", Schemes: []string{"mqtt", "mqtts"}, Port: "1883", TLSPort: "8883", Params: []string{"member", "keep"}, Open: open}
 
 // Broker is a connection to an MQTT broker, and one more for each subscription.
 type Broker struct {
