@@ -156,7 +156,7 @@ func (e *Event) validate(printable bool) error {
 		return fault("type", "CloudEvents 1.0 §3.1.4", "is required and may not be empty")
 	case !isURIReference(e.Source):
 		return fault("source", "CloudEvents 1.0 §3.1.2", "%q is no URI-reference", clip(e.Source))
-	case e.DataSchema != "" && (!isURIReference(e.DataSchema) || strings.IndexByte(e.DataSchema, ':') < 0):
+	case e.DataSchema != "" && (!isURIReference(e.DataSchema) || !hasScheme(e.DataSchema)):
 		return fault("dataschema", "CloudEvents 1.0 §3.2.2", "%q is no URI", clip(e.DataSchema))
 	case !isMediaType(e.DataContentType):
 		return fault("datacontenttype", "CloudEvents 1.0 §3.2.1", "%q is no media type", clip(e.DataContentType))
@@ -263,6 +263,21 @@ func isURIReference(s string) bool {
 		}
 	}
 	return true
+}
+
+// hasScheme looks at what makes a URI of a URI-reference (RFC 3986 §3.1).
+func hasScheme(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == ':':
+			return i > 0
+		case c|0x20 >= 'a' && c|0x20 <= 'z':
+		case i > 0 && (c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.'):
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 const (

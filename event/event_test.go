@@ -82,6 +82,8 @@ func TestMalformed(t *testing.T) {
 		`{"specversion":"1.0","id":"1","source":"a b","type":"t"}`:                                 "no URI-reference",
 		`{"specversion":"1.0","id":"1","source":"s","type":"t","time":"yesterday"}`:                "no timestamp",
 		`{"specversion":"1.0","id":"1","source":"s","type":"t","dataschema":"relative"}`:           "no URI",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","dataschema":"/schemas/a:b"}`:       "no URI",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","dataschema":":a"}`:                 "no URI",
 		`{"specversion":"1.0","id":"1","source":"s","type":"t","datacontenttype":"json"}`:          "no media type",
 		`{"specversion":"1.0","id":"1","source":"s","type":"t","Upper":"x"}`:                       "lower-case",
 		`{"specversion":"1.0","id":"1","source":"s","type":"t","with-dash":"x"}`:                   "lower-case",

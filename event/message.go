@@ -327,6 +327,9 @@ func (b *Binding) binary(e *Event, m *Message, contentType string) error {
 			return b.fault(name, "§3.1.3", "is there twice")
 		}
 		seen |= bit
+		if v.kind == Binary {
+			return b.fault(name, "§3.1.3.2", "is bytes, and has to be a text")
+		}
 		if err := e.attribute(name, v.text); err != nil {
 			return err
 		}

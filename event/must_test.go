@@ -386,6 +386,14 @@ func TestMusts(t *testing.T) {
 					t.Error(e)
 				}
 			}},
+			{"§3.1.3.2", "what CloudEvents has as a text is no bytes", func(t *testing.T) {
+				for _, name := range []string{"id", "type", "subject", "time"} {
+					m := least("cloudEvents:")
+					m.Headers = slices.DeleteFunc(m.Headers, func(h event.Header) bool { return h.Name == "cloudEvents:"+name })
+					m.Headers = append(m.Headers, event.Header{Name: "cloudEvents:" + name, Value: event.BinaryValue([]byte("2018-04-05T03:56:24Z"))})
+					refused(t, event.AMQP, m, name+" is bytes")
+				}
+			}},
 			{"§3.1.3.2", "types are those of AMQP or canonical texts; both are read", func(t *testing.T) {
 				m := encode(t, event.AMQP, sample(), event.BinaryMode)
 				same(t, decode(t, event.AMQP, m), withKind(sample(), "raw"), false)
