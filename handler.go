@@ -37,8 +37,9 @@ func (d *Delivered) Position() string { return d.task.delivery.Position() }
 // Stored is when the broker stored the event; zero where it does not say.
 func (d *Delivered) Stored() time.Time { return d.task.delivery.Time() }
 
-// JSON is the data as JSON, whatever their encoding: those in Avro's binary one
-// are in its JSON one.
+// JSON is the data as JSON, as the contract has readers see them: whatever their
+// encoding, those in Avro's binary one in its JSON one; with the defaults of the
+// schema put in, where x-compatibility has them applied.
 func (d *Delivered) JSON() ([]byte, error) { return d.task.message.JSON(d.Event) }
 
 // Handler handles an event. Its error has the event tried again, as the contract

@@ -497,6 +497,41 @@ func TestReaderPolicy(t *testing.T) {
 	}
 }
 
+// A handler has the defaults of a contract that has them applied.
+func TestDefaults(t *testing.T) {
+	for _, test := range []struct {
+		policy  string
+		handled int64
+		want    paid
+	}{
+		{"defaults: applied", 1, paid{Order: "none", Amount: 7}},
+		{"", 0, paid{}},
+	} {
+		text := strings.NewReplacer("order: {type: string}\n            amount: {type: integer, minimum: 0}", "order: {type: string, default: none}\n            amount: {type: integer, minimum: 0}",
+			"$channel", "guarantee: at-least-once", "$operation", "ack: after-processing", "$policy", test.policy).Replace(document)
+		c, err := treaty.Load(t.Context(), fstest.MapFS{"c.yaml": {Data: []byte(text)}}, "c.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := open(t)
+		var got paid
+		r := run(t, c, b, func(k *treaty.Consumer) {
+			treaty.On(k, "orders.paid.v1", func(_ context.Context, d *treaty.Delivered, data paid) error {
+				if got = data; string(d.Data) != `{"amount":7}` {
+					t.Errorf("what came is said to be %s", d.Data)
+				}
+				return nil
+			})
+		})
+		raw(t, b, "orders", structured(`{"specversion":"1.0","id":"i","source":"/orders","type":"orders.paid.v1","subject":"s","data":{"amount":7}}`))
+		r.until(treaty.Handled, test.handled)
+		r.until(treaty.DeadLettered, 1-test.handled)
+		if r.stop(); got != test.want {
+			t.Errorf("with %q the handler had %+v, and not %+v", test.policy, got, test.want)
+		}
+	}
+}
+
 func TestDispatch(t *testing.T) {
 	b, c := open(t), load(t, vary{})
 	r := run(t, c, b, func(k *treaty.Consumer) {

@@ -293,7 +293,7 @@ func (c *recast) widen(r *rule, accepting bool) {
 	if o := r.object; c.profile.DefaultsApply && o != nil && len(o.required) > 0 {
 		missing := func(name *syntax.Node) bool {
 			p := o.properties[name.Value]
-			return p != nil && p.node.Get("default") != nil
+			return p != nil && p.fallback() != nil
 		}
 		if slices.ContainsFunc(o.required, missing) && !doubt("default") {
 			filled := *o

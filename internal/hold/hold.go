@@ -77,6 +77,11 @@ func Of(c *contract.Contract, side Side) (*Contract, error) {
 	return h, nil
 }
 
+// MessageOf is Of for one message alone, whatever the schemas of the others are.
+func MessageOf(c *contract.Contract, m *contract.Message, side Side) (*Message, error) {
+	return compile(schema.NewCompiler(c.Document().Schema), m, side)
+}
+
 // Messages are those of an event type on a channel, mostly one.
 func (h *Contract) Messages(ch *contract.Channel, kind string) []*Message {
 	return h.messages[key{ch, kind}]
@@ -122,6 +127,7 @@ type Message struct {
 	Unchecked  string
 	attributes []attribute
 	payload    *schema.Schema // nil where nothing is said, or Unchecked
+	fills      bool           // readers put in what the payload has defaults for
 }
 
 // attribute is what the contract says of an attribute beyond CloudEvents.
@@ -151,6 +157,7 @@ func compile(c *schema.Compiler, m *contract.Message, side Side) (*Message, erro
 				return nil, fmt.Errorf("the payload schema of %s cannot be used: %w; treaty check says more", m.Envelope.Type, err)
 			}
 			h.payload = sided(s)
+			h.fills = profile.DefaultsApply && side == Reader && t.Dialect.IsJSONSchema()
 		} else {
 			h.Unchecked = "its schema is " + t.Format + ", which treaty does not understand"
 		}
@@ -381,11 +388,25 @@ func clip(s string) string {
 	return s
 }
 
-// JSON is the data of an event as JSON: those in Avro's binary encoding in its
-// JSON one.
+// JSON is the data of an event as JSON, as its reader is to see them: those in
+// Avro's binary encoding in its JSON one, and with the defaults of the contract
+// where it has them applied.
 func (m *Message) JSON(e *event.Event) ([]byte, error) {
-	if m.payload != nil && m.Payload.Dialect == schema.Avro && e.Data != nil && !event.IsJSON(e.DataContentType) {
+	switch {
+	case m.payload != nil && m.Payload.Dialect == schema.Avro && e.Data != nil && !event.IsJSON(e.DataContentType):
 		return m.payload.DecodeAvro(e.Data)
+	case m.fills && m.Envelope.PayloadIsEnvelope:
+		text, err := e.AppendJSON(nil)
+		if err != nil {
+			return nil, err
+		}
+		whole, err := event.DecodeJSON(m.payload.Filled(text))
+		if err != nil { // such as a default that no attribute may have
+			return e.Data, nil
+		}
+		return whole.Data, nil
+	case m.fills && e.Data != nil && event.IsJSON(e.DataContentType):
+		return m.payload.Filled(e.Data), nil
 	}
 	return e.Data, nil
 }
