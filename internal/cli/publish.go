@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +20,8 @@ import (
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/event"
 	"github.com/treaty-events/treaty/internal/check"
+	"github.com/treaty-events/treaty/internal/hold"
+	"github.com/treaty-events/treaty/internal/syntax"
 	"github.com/treaty-events/treaty/internal/topology"
 	"github.com/treaty-events/treaty/schema"
 )
@@ -85,6 +89,8 @@ func (a *app) publish(ctx context.Context, args []string, flags publishFlags) er
 		}
 	}
 	switch {
+	case flags.timeout <= 0:
+		return fmt.Errorf("--timeout %s is no time to publish in; leave it out, or write one such as 30s", flags.timeout)
 	case flags.samples < 0:
 		return fmt.Errorf("--sample %d is no number of events", flags.samples)
 	case given != 1:
@@ -139,6 +145,7 @@ type publishing struct {
 	params   map[string]string
 	checker  *check.EventCheck
 	ready    []outgoing
+	held     map[*contract.Message]*hold.Message
 
 	Published []published `json:"published"`
 	Rejected  []problem   `json:"rejected"`
@@ -172,12 +179,12 @@ func (p *publishing) events() ([]candidate, error) {
 		return nil, err
 	}
 	var data [][]byte
+	var s *schema.Schema // of the samples
 	if p.flags.samples > 0 {
 		if m.Payload == nil {
 			return nil, fmt.Errorf("%s has no payload schema to make samples from; give --data", m.Envelope.Type)
 		}
-		s, err := schema.NewCompiler(p.contract.Document().Schema).Compile(m.Payload.Node(), m.Payload.Dialect)
-		if err != nil {
+		if s, err = schema.NewCompiler(p.contract.Document().Schema).Compile(m.Payload.Node(), m.Payload.Dialect); err != nil {
 			return nil, fmt.Errorf("the schema of %s cannot be used: %w; treaty check says more", m.Envelope.Type, err)
 		}
 		if m.Envelope.PayloadIsEnvelope {
@@ -204,6 +211,11 @@ func (p *publishing) events() ([]candidate, error) {
 		e, err := p.envelope(m, d, i)
 		if err != nil {
 			return nil, err
+		}
+		if s != nil && m.Payload.Dialect == schema.Avro && !event.IsJSON(e.DataContentType) {
+			if e.Data, err = s.EncodeAvro(d); err != nil {
+				return nil, fmt.Errorf("no sample of %s: %w", m.Envelope.Type, err)
+			}
 		}
 		text, err := e.AppendJSON(nil)
 		name := "the event"
@@ -246,10 +258,18 @@ func (p *publishing) whole() ([]candidate, error) {
 	if err := json.Unmarshal(text, &texts); err != nil {
 		texts = nil
 		d := json.NewDecoder(strings.NewReader(string(text)))
-		for d.More() {
+		for {
 			var one json.RawMessage
-			if err := d.Decode(&one); err != nil {
-				p.reject(malformed, "", "%s is no JSON: %v", p.flags.event, err)
+			err := d.Decode(&one)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				name := p.flags.event
+				if name == "-" {
+					name = "the standard input"
+				}
+				p.reject(malformed, "", "%s is no JSON: %v", name, err)
 				return nil, nil
 			}
 			texts = append(texts, one)
@@ -322,28 +342,32 @@ func (p *publishing) envelope(m *contract.Message, data []byte, n int) (*event.E
 		}
 		e.ID = id.String()
 	}
-	constant := map[string]string{}
-	for _, attribute := range m.Envelope.Attributes {
-		if attribute.Const != "" {
-			constant[attribute.Name] = attribute.Const
+	constant := map[string]event.Value{}
+	for i := range m.Envelope.Attributes {
+		a := &m.Envelope.Attributes[i]
+		if v, ok := p.constantOf(a); ok && (m.Envelope.Mode == contract.Binary || a.Name == a.Spelling) {
+			constant[a.Name] = v
 		}
 	}
 	if t := m.Payload; t != nil && m.Envelope.Mode == contract.Binary && m.ContentType != "" {
 		e.DataContentType = m.ContentType
 	}
-	if constant["datacontenttype"] != "" {
-		e.DataContentType = constant["datacontenttype"]
+	if only := constant["datacontenttype"].String(); only != "" {
+		e.DataContentType = only
 	}
 	if e.Source == "" {
 		e.Source = m.Envelope.Source
 	}
 	if e.Source == "" {
-		e.Source = constant["source"]
+		e.Source = constant["source"].String()
 	}
 	if e.Source == "" {
 		e.Source = "treaty"
 	}
-	e.DataSchema = constant["dataschema"]
+	e.DataSchema = constant["dataschema"].String()
+	if e.Subject == "" {
+		e.Subject = constant["subject"].String()
+	}
 	if e.Subject == "" && p.flags.samples > 0 {
 		e.Subject = fmt.Sprintf("sample-%d", n+1)
 	}
@@ -351,7 +375,7 @@ func (p *publishing) envelope(m *contract.Message, data []byte, n int) (*event.E
 		switch name {
 		case "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "data":
 		default:
-			e.Extensions.Set(name, event.TextValue(v))
+			e.Extensions.Set(name, v)
 		}
 	}
 	for _, text := range p.flags.attributes {
@@ -359,9 +383,48 @@ func (p *publishing) envelope(m *contract.Message, data []byte, n int) (*event.E
 		if !ok {
 			return nil, fmt.Errorf("--attribute %s has no value; write --attribute NAME=VALUE", text)
 		}
-		e.Extensions.Set(name, event.TextValue(value))
+		e.Extensions.Set(name, p.valueOf(m.Envelope.Attribute(name), value))
 	}
 	return e, nil
+}
+
+// constantOf is the only value that the contract has for an attribute, if it has
+// one.
+func (p *publishing) constantOf(a *contract.Attribute) (event.Value, bool) {
+	n := p.contract.Document().Resolve(a.Node())
+	only := n.Get("const")
+	if all := n.Get("enum"); only == nil && all.Is(syntax.Sequence) && all.Len() == 1 {
+		only = all.Items[0]
+	}
+	switch {
+	case only.Is(syntax.String) && only.Value != "":
+		return event.TextValue(only.Value), true
+	case only.Is(syntax.Bool):
+		return event.BooleanValue(only.IsTrue()), true
+	case only.Is(syntax.Number):
+		i, err := strconv.ParseInt(only.Value, 10, 32)
+		return event.IntegerValue(int32(i)), err == nil
+	}
+	return event.Value{}, false
+}
+
+// valueOf reads a value of an attribute as what the contract says that it is; nil
+// is nothing, and what it cannot be is a text, for the contract to reject.
+func (p *publishing) valueOf(a *contract.Attribute, text string) event.Value {
+	if a != nil {
+		n := p.contract.Document().Resolve(a.Node())
+		kind := n.Get("type").Str()
+		if only, ok := p.constantOf(a); ok && only.String() == text {
+			return only
+		}
+		if i, err := strconv.ParseInt(text, 10, 32); kind == "integer" && err == nil {
+			return event.IntegerValue(int32(i))
+		}
+		if kind == "boolean" && (text == "true" || text == "false") {
+			return event.BooleanValue(text == "true")
+		}
+	}
+	return event.TextValue(text)
 }
 
 // hold keeps what the contract allows, and notes what it does not.
@@ -388,6 +451,20 @@ func (p *publishing) hold(events []candidate) error {
 		if err != nil {
 			return err
 		}
+		// What a producer of this contract may send is less than what its schemas take.
+		held, err := p.messageOf(m)
+		if err != nil {
+			return err
+		}
+		if found := held.Problems(c.event); len(found) > 0 {
+			for _, one := range found {
+				if len(events) > 1 {
+					one.Message = c.name + ": " + one.Message
+				}
+				p.Rejected = append(p.Rejected, problem(one))
+			}
+			continue
+		}
 		key, err := topology.Key(m.Channel, c.event)
 		if err != nil {
 			p.reject(malformed, "", "%s: %v", c.name, err)
@@ -400,6 +477,22 @@ func (p *publishing) hold(events []candidate) error {
 		p.ready = append(p.ready, outgoing{c.event, m, key})
 	}
 	return nil
+}
+
+// messageOf is what holds events to a message, as producers do.
+func (p *publishing) messageOf(m *contract.Message) (*hold.Message, error) {
+	if have := p.held[m]; have != nil {
+		return have, nil
+	}
+	made, err := hold.MessageOf(p.contract, m, hold.Writer)
+	if err != nil {
+		return nil, err
+	}
+	if p.held == nil {
+		p.held = map[*contract.Message]*hold.Message{}
+	}
+	p.held[m] = made
+	return made, nil
 }
 
 // route finds the message of an event that has been found good.
@@ -466,7 +559,7 @@ func (p *publishing) sendOn(ctx context.Context, b broker.Broker) error {
 		var failed *broker.PublishError
 		errors.As(err, &failed)
 		for i := range messages {
-			if failed != nil && slices.ContainsFunc(failed.Failed, func(f broker.Failure) bool { return f.Index == i }) {
+			if err != nil && failed == nil || failed != nil && slices.ContainsFunc(failed.Failed, func(f broker.Failure) bool { return f.Index == i }) {
 				continue
 			}
 			o := p.ready[from+i]

@@ -21,6 +21,7 @@ import (
 	"github.com/treaty-events/treaty/diag"
 	"github.com/treaty-events/treaty/event"
 	"github.com/treaty-events/treaty/internal/check"
+	"github.com/treaty-events/treaty/internal/hold"
 	"github.com/treaty-events/treaty/internal/topology"
 	"github.com/treaty-events/treaty/schema"
 )
@@ -103,6 +104,9 @@ func (a *app) tail(ctx context.Context, args []string, flags tailFlags) error {
 	}
 	if flags.count < 0 {
 		return fmt.Errorf("--count %d is no number of events", flags.count)
+	}
+	if flags.timeout < 0 {
+		return fmt.Errorf("--timeout %s is no time to wait; leave it out, or write one such as 10s", flags.timeout)
 	}
 	start, err := a.start(flags.from)
 	if err != nil {
@@ -196,6 +200,7 @@ type tailing struct {
 	checker  *check.EventCheck
 	binding  *event.Binding
 	schemas  map[*contract.Message]*schema.Schema
+	held     map[*contract.Message]*hold.Message
 	invalid  int
 }
 
@@ -286,6 +291,7 @@ func (t *tailing) read(d delivered) *tailed {
 		return nil
 	}
 	line.event = e
+	came := *e
 	if m := messageOf(d.on, e.Type); m != nil {
 		if why := topology.WrongMode(m, mode); why != "" {
 			line.Problems = append(line.Problems, problem{malformed, "", why})
@@ -300,8 +306,44 @@ func (t *tailing) read(d delivered) *tailed {
 	}
 	line.Event = text
 	line.Problems = append(line.Problems, faults(t.checker, text, "event", d.on)...)
+	if len(line.Problems) == 0 {
+		line.Problems = append(line.Problems, t.refusals(d.on, &came)...)
+	}
 	line.Valid = len(line.Problems) == 0
 	return line
+}
+
+// refusals are what a consumer of this contract would refuse an event for; none
+// where one of the messages of its type takes it.
+func (t *tailing) refusals(on *contract.Channel, e *event.Event) []problem {
+	var least []problem
+	for _, m := range on.Messages {
+		if m.Envelope.Type != e.Type {
+			continue
+		}
+		held := t.held[m]
+		if held == nil {
+			var err error
+			if held, err = hold.MessageOf(t.contract, m, hold.Reader); err != nil {
+				return nil // check says so
+			}
+			if t.held == nil {
+				t.held = map[*contract.Message]*hold.Message{}
+			}
+			t.held[m] = held
+		}
+		found := held.Problems(e)
+		if len(found) == 0 {
+			return nil
+		}
+		if least == nil || len(found) < len(least) {
+			least = nil
+			for _, one := range found {
+				least = append(least, problem(one))
+			}
+		}
+	}
+	return least
 }
 
 // avro holds data in Avro's binary encoding to its schema, and makes JSON of it.
