@@ -77,11 +77,6 @@ func Of(c *contract.Contract, side Side) (*Contract, error) {
 	return h, nil
 }
 
-// MessageOf is Of for one message alone, whatever the schemas of the others are.
-func MessageOf(c *contract.Contract, m *contract.Message, side Side) (*Message, error) {
-	return compile(schema.NewCompiler(c.Document().Schema), m, side)
-}
-
 // Messages are those of an event type on a channel, mostly one.
 func (h *Contract) Messages(ch *contract.Channel, kind string) []*Message {
 	return h.messages[key{ch, kind}]
@@ -138,6 +133,7 @@ type attribute struct {
 	min      int            // of its length, in characters
 	max      int            // of its length; negative is none
 	schema   *schema.Schema // nil where every text of that length does
+	binary   bool           // it travels in binary mode, where most protocols have texts alone
 }
 
 func compile(c *schema.Compiler, m *contract.Message, side Side) (*Message, error) {
@@ -169,7 +165,7 @@ func compile(c *schema.Compiler, m *contract.Message, side Side) (*Message, erro
 		if strings.Trim(a.Name, "abcdefghijklmnopqrstuvwxyz0123456789") != "" || m.Envelope.Mode != contract.Binary && a.Name != a.Spelling {
 			continue // no attribute: a header beside the event
 		}
-		made := attribute{name: a.Name, required: a.Required, constant: a.Const, max: -1}
+		made := attribute{name: a.Name, required: a.Required, constant: a.Const, max: -1, binary: m.Envelope.Mode == contract.Binary}
 		if a.Name != "specversion" && !made.isText(&a) {
 			s, err := c.Compile(a.Node(), m.Headers.Dialect)
 			if err != nil {
@@ -230,7 +226,11 @@ func (h *attribute) conforms(v event.Value) bool {
 		return false
 	case h.schema != nil:
 		var space [256]byte
-		return h.schema.ValidJSON(appendValue(space[:0], v))
+		if h.schema.ValidJSON(appendValue(space[:0], v)) {
+			return true
+		}
+		typed, ok := h.typed(v)
+		return ok && h.schema.ValidJSON(appendValue(space[:0], typed))
 	case h.min > len(v.String()):
 		return false
 	case h.min > 1 || h.max >= 0:
@@ -238,6 +238,15 @@ func (h *attribute) conforms(v event.Value) bool {
 		return n >= h.min && (h.max < 0 || n <= h.max)
 	}
 	return true
+}
+
+// typed is a text of binary mode as the whole number or the boolean that it may
+// have been, whose canonical text it is (CloudEvents §2).
+func (h *attribute) typed(v event.Value) (event.Value, bool) {
+	if !h.binary || v.Kind() != event.Text {
+		return v, false
+	}
+	return Typed(v.String())
 }
 
 // value is an attribute of an event, and whether the event has it.
@@ -323,11 +332,12 @@ func (m *Message) Problems(e *event.Event) []Problem {
 		case !ok:
 		case a.constant != "" && v.String() != a.constant:
 			report(RuleEnvelope, "/"+a.name, "%s is %q, and the contract has %q", a.name, clip(v.String()), a.constant)
+		case a.conforms(v):
 		case a.schema != nil:
 			for _, p := range a.schema.ValidateJSON(appendValue(nil, v)) {
 				report(RuleEnvelope, "/"+a.name, "%s: %s", a.name, p.Message)
 			}
-		case !a.conforms(v):
+		default:
 			report(RuleEnvelope, "/"+a.name, "%s is %q, which is too short or too long; the contract has at least %d characters%s", a.name, clip(v.String()), a.min, atMost(a.max))
 		}
 	}
