@@ -291,6 +291,11 @@ func (t *tailing) read(d delivered) *tailed {
 		return nil
 	}
 	line.event = e
+	if mode == event.BinaryMode {
+		for _, m := range t.messages(d.on, e.Type) {
+			m.Restore(e)
+		}
+	}
 	came := *e
 	if m := messageOf(d.on, e.Type); m != nil {
 		if why := topology.WrongMode(m, mode); why != "" {
@@ -313,26 +318,35 @@ func (t *tailing) read(d delivered) *tailed {
 	return line
 }
 
-// refusals are what a consumer of this contract would refuse an event for; none
-// where one of the messages of its type takes it.
-func (t *tailing) refusals(on *contract.Channel, e *event.Event) []problem {
-	var least []problem
+// messages are what consumers hold events of a type to; a schema that cannot be
+// used is for check to say.
+func (t *tailing) messages(on *contract.Channel, kind string) []*hold.Message {
+	var all []*hold.Message
 	for _, m := range on.Messages {
-		if m.Envelope.Type != e.Type {
+		if m.Envelope.Type != kind {
 			continue
 		}
-		held := t.held[m]
-		if held == nil {
-			var err error
-			if held, err = hold.MessageOf(t.contract, m, hold.Reader); err != nil {
-				return nil // check says so
-			}
+		held, ok := t.held[m]
+		if !ok {
+			held, _ = hold.MessageOf(t.contract, m, hold.Reader)
 			if t.held == nil {
 				t.held = map[*contract.Message]*hold.Message{}
 			}
 			t.held[m] = held
 		}
-		found := held.Problems(e)
+		if held != nil {
+			all = append(all, held)
+		}
+	}
+	return all
+}
+
+// refusals are what a consumer of this contract would refuse an event for; none
+// where one of the messages of its type takes it.
+func (t *tailing) refusals(on *contract.Channel, e *event.Event) []problem {
+	var least []problem
+	for _, m := range t.messages(on, e.Type) {
+		found := m.Problems(e)
 		if len(found) == 0 {
 			return nil
 		}
