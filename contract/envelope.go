@@ -85,7 +85,7 @@ func findPrefix(headers []property) string {
 	for _, prefix := range headerPrefixes {
 		var id, source bool
 		for _, h := range headers {
-			if len(h.name) <= len(prefix) || !strings.EqualFold(h.name[:len(prefix)], prefix) {
+			if !hasPrefixFold(h.name, prefix) {
 				continue
 			}
 			switch strings.ToLower(h.name[len(prefix):]) {
@@ -102,6 +102,29 @@ func findPrefix(headers []property) string {
 		}
 	}
 	return ""
+}
+
+// anyPrefix finds the prefix of headers of which it is known that they carry
+// attributes: one name is enough, unless an attribute of the specification stands
+// there without a prefix.
+func (ps *properties) anyPrefix() string {
+	found := ""
+	for _, h := range ps.list {
+		switch strings.ToLower(h.name) {
+		case "id", "source", "type", "specversion", "subject", "time", "datacontenttype", "dataschema":
+			return ""
+		}
+		for _, prefix := range headerPrefixes {
+			if found == "" && hasPrefixFold(h.name, prefix) {
+				found = h.name[:len(prefix)]
+			}
+		}
+	}
+	return found
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) > len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
 // IsCloudEventsType reports whether a content type is one of CloudEvents, and
@@ -314,6 +337,9 @@ func (r *reader) envelope(m *Message) Envelope {
 	switch {
 	case mode != nil:
 		e.Mode, e.Why = Mode(mode.Value), "x-cloudevents states the mode"
+		if e.Mode == Binary && prefix == "" {
+			prefix = headers.anyPrefix()
+		}
 	case isBatch:
 		e.Mode, e.Why = Batch, "contentType "+m.ContentType
 	case isCE:

@@ -91,6 +91,8 @@ func TestEnvelope(t *testing.T) {
 		{"AMQP, binary", "amqp", "headers: {type: object, properties: {cloudEvents_type: {const: a.b.v1}}}", "binary; a.b.v1 cloudEvents_type"},
 		{"AMQP, binary, with colon", "amqp", "headers: {type: object, properties: {'cloudEvents:type': {const: a.b.v1}}}", "binary; a.b.v1 cloudEvents:type"},
 		{"one header alone is none", "kafka", "headers: {type: object, properties: {ce_id: {type: string}}}", "none; M?"},
+		{"the mode is stated, and one name is enough", "kafka", "x-cloudevents: {mode: binary, type: a.b.v1}, headers: {type: object, required: [ce_subject], properties: {ce_subject: {type: string}, other: {type: string}}}", "binary; a.b.v1 ce_subject!"},
+		{"the mode is stated, and names stand bare", "kafka", "x-cloudevents: {mode: binary, type: a.b.v1}, headers: {type: object, properties: {subject: {type: string}, ce_zone: {type: string}}}", "binary; a.b.v1 ce_zone subject"},
 		{"id and source are enough", "kafka", "headers: {type: object, properties: {ce_id: {type: string}, ce_source: {type: string}}}", "binary; M? ce_id ce_source"},
 		{"MQTT, bare names", "mqtt", "headers: {type: object, properties: {type: {const: a.b.v1}, specversion: {const: '1.0'}}}", "binary; a.b.v1 specversion type"},
 		{"secure MQTT, bare names", "secure-mqtt", "headers: {type: object, properties: {type: {const: a.b.v1}, id: {}, source: {}}}", "binary; a.b.v1 id source type"},
