@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -68,6 +69,9 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 		options = append(options, nats.Token(t.Token))
 	}
 	if file := t.Params.Get("creds"); file != "" {
+		if _, err := os.Stat(file); err != nil {
+			return nil, t.Fail("open", "", broker.ErrUsage, fmt.Errorf("creds: %w", err), "")
+		}
 		options = append(options, nats.UserCredentials(file))
 	}
 	if t.TLS != nil {

@@ -1,6 +1,7 @@
 package nats_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -46,6 +47,14 @@ func TestReal(t *testing.T) {
 		t.Error(err)
 	}
 	brokertest.Run(t, h)
+}
+
+// TestCredentialsMissing: a file that is not there is a wrong URL, and nothing is
+// the broker's fault.
+func TestCredentialsMissing(t *testing.T) {
+	if _, err := broker.Open(t.Context(), "nats://127.0.0.1:1?creds="+t.TempDir()+"/none", nats.Adapter); !errors.Is(err, broker.ErrUsage) {
+		t.Error(err)
+	}
 }
 
 func harness(address, user string) brokertest.Harness {

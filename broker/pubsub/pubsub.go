@@ -80,6 +80,9 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 			option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
 	}
 	if file := t.Params.Get("credentials"); file != "" {
+		if _, err := os.Stat(file); err != nil {
+			return nil, t.Fail("open", "", broker.ErrUsage, fmt.Errorf("credentials: %w", err), "")
+		}
 		options = append(options, option.WithAuthCredentialsFile(option.ServiceAccount, file))
 	}
 	var err error
