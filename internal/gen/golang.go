@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/schema"
 )
 
 // goTarget makes a Go package: types, the contract itself, and a producer and a
@@ -331,21 +334,49 @@ func (g *golang) object(name string, s *Shape) {
 	g.p("})")
 	g.p("}")
 	// encoding/json writes what has to be written, but for names that a tag cannot
-	// have, and for properties of any name.
-	special := s.Item != nil
+	// have, properties of any name, and slices and maps that nobody made.
+	special, filled := s.Item != nil, s.Item != nil && g.fills(s.Item)
 	for _, f := range fields {
 		special = special || !isTag(f.field.Name)
+		filled = filled || g.fillsField(f.field)
 	}
-	if !special {
+	if !special && !filled {
 		return
 	}
 	g.imports["encoding/json"] = true
 	g.p("")
-	g.p("// MarshalJSON writes the object.")
+	switch {
+	case special && filled:
+		g.p("// MarshalJSON writes the object. A slice or a map that has to be there and is nil is")
+		g.p("// written as an empty one.")
+	case special:
+		g.p("// MarshalJSON writes the object.")
+	default:
+		g.p("// MarshalJSON writes the object: a slice or a map that has to be there and is nil as an")
+		g.p("// empty one.")
+	}
 	g.p("func (o %s) MarshalJSON() ([]byte, error) {", name)
+	for _, f := range fields {
+		if g.fillsField(f.field) {
+			g.fill("o."+f.name, f.field.Shape, f.field.Required)
+		}
+	}
+	if !special {
+		g.p("type plain %s", name)
+		g.p("return json.Marshal(plain(o))")
+		g.p("}")
+		return
+	}
 	if s.Item != nil {
 		g.p("members := make(map[string]any, len(o.Rest)+%d)", len(fields))
-		g.p("for name, value := range o.Rest { members[name] = value }")
+		if g.fills(s.Item) {
+			g.p("for name, value := range o.Rest {")
+			g.fill("value", s.Item, true)
+			g.p("members[name] = value")
+			g.p("}")
+		} else {
+			g.p("for name, value := range o.Rest { members[name] = value }")
+		}
 	} else {
 		g.p("members := make(map[string]any, %d)", len(fields))
 	}
@@ -359,6 +390,52 @@ func (g *golang) object(name string, s *Shape) {
 	}
 	g.p("return json.Marshal(members)")
 	g.p("}")
+}
+
+// fills is whether a value may have a nil slice or map in it, that encoding/json
+// would write as null where null is no value.
+func (g *golang) fills(s *Shape) bool {
+	return (s.Kind == Array || s.Kind == Map) && (!s.Nullable || g.fills(s.Item))
+}
+
+// fillsField is that of a property. Of one that need not be there nil is absence.
+func (g *golang) fillsField(f *Field) bool {
+	switch {
+	case f.Required:
+		return g.fills(f.Shape)
+	case f.Shape.Nullable: // behind a pointer
+		return false
+	}
+	return (f.Shape.Kind == Array || f.Shape.Kind == Map) && g.fills(f.Shape.Item)
+}
+
+// fill makes nil slices and maps empty ones, in a copy of those that hold them. Of
+// one that does not have to be there nil stays nil.
+func (g *golang) fill(to string, s *Shape, required bool) {
+	if required && !s.Nullable {
+		g.p("if %s == nil { %s = %s{} }", to, to, g.plain(s))
+	}
+	if !g.fills(s.Item) {
+		return
+	}
+	if s.Kind == Array {
+		at := g.inner("at")
+		g.imports["slices"] = true
+		g.p("%s = slices.Clone(%s)", to, to)
+		g.p("for %s := range %s {", at, to)
+		g.fill(to+"["+at+"]", s.Item, true)
+		g.p("}")
+	} else {
+		name, value := g.inner("name"), g.inner("value")
+		g.imports["maps"] = true
+		g.p("%s = maps.Clone(%s)", to, to)
+		g.p("for %s, %s := range %s {", name, value, to)
+		g.fill(value, s.Item, true)
+		g.p("%s[%s] = %s", to, name, value)
+		g.p("}")
+		g.depth--
+	}
+	g.depth--
 }
 
 // isTag is whether a struct tag of encoding/json can have a name.
@@ -556,6 +633,17 @@ func (g *golang) union(name string, s *Shape) {
 			g.p("func (b %s) MarshalJSON() ([]byte, error) { return json.Marshal(b.Value) }", b.typ)
 		default:
 			g.p("type %s %s", b.typ, b.value)
+			if b.Shape.Kind != Array && b.Shape.Kind != Map {
+				continue
+			}
+			g.imports["encoding/json"] = true
+			g.p("")
+			g.p("// MarshalJSON writes the value; nil is written as an empty one.")
+			g.p("func (b %s) MarshalJSON() ([]byte, error) {", b.typ)
+			g.p("value := %s(b)", b.value)
+			g.fill("value", b.Shape, true)
+			g.p("return json.Marshal(value)")
+			g.p("}")
 		}
 	}
 	g.p("")
@@ -593,6 +681,10 @@ func (g *golang) union(name string, s *Shape) {
 			g.p("return %s(value), r.End()", b.typ)
 		}
 	}
+	// Without a tag, or where readers let other tags pass, the branch is the first whose
+	// schema the value satisfies, at first with no properties but those that each
+	// declares: that is asked of the schemas, not guessed of the types.
+	bySchema := s.Tag == ""
 	if s.Tag != "" {
 		g.imports["fmt"] = true
 		g.p("tag := \"\"")
@@ -607,46 +699,77 @@ func (g *golang) union(name string, s *Shape) {
 			}
 			g.p("case %s:", strings.Join(tags, ", "))
 			value(b)
+			for _, f := range b.Shape.Fields {
+				bySchema = bySchema || f.Name == s.Tag && (f.Shape.Kind != Enum || len(f.Shape.Values) > 1 && g.openEnums())
+			}
 		}
 		g.p("}")
+	}
+	if !bySchema {
 		g.p("return nil, fmt.Errorf(%s, tag)", strconv.Quote(strings.ReplaceAll(s.Tag, "%", "%%")+" of "+name+" is %q, which is none of its branches"))
 		g.p("}")
 		return
 	}
-	// Without a tag the branch is the first whose schema the value satisfies: that is
-	// asked of the schemas, not guessed of the types.
-	g.imports["sync"] = true
-	g.imports["github.com/treaty-events/treaty/schema"] = true
-	g.p("for i, branch := range branches%s() {", name)
-	g.p("if !branch.ValidJSON(text) { continue }")
-	g.p("switch i {")
-	var schemas []string
+	var declared, accepted []string
 	for _, b := range s.Branches {
-		at := slices.IndexFunc(branches, func(one branch) bool { return one.Branch == b || one.value == g.plain(b.Shape) })
 		text, err := g.BranchRules(s, b)
 		if err != nil {
 			g.fail(err)
 			return
 		}
-		g.p("case %d:", len(schemas))
-		schemas = append(schemas, string(text))
-		one := branches[at]
+		accepted = append(accepted, string(text))
+		if b.At != nil && !s.Avro {
+			if text, err = g.portable(b.At, s.Dialect, schema.Profile{Declared: true}, true); err != nil {
+				g.fail(err)
+				return
+			}
+		}
+		declared = append(declared, string(text))
+	}
+	if slices.Equal(declared, accepted) {
+		declared = nil
+	}
+	g.imports["sync"] = true
+	g.imports["errors"] = true
+	g.imports["github.com/treaty-events/treaty/schema"] = true
+	g.p("for i, branch := range branches%s() {", name)
+	g.p("if !branch.ValidJSON(text) { continue }")
+	if declared != nil {
+		g.p("switch i %% %d {", len(accepted))
+	} else {
+		g.p("switch i {")
+	}
+	for i, b := range s.Branches {
+		one := branches[slices.IndexFunc(branches, func(one branch) bool { return one.Branch == b || one.value == g.plain(b.Shape) })]
 		one.Branch = b
+		g.p("case %d:", i)
 		value(one)
 	}
 	g.p("}")
 	g.p("}")
 	g.p("return nil, errors.New(\"the value is none of the branches of %s\")", name)
 	g.p("}")
-	g.imports["errors"] = true
 	g.p("")
-	g.p("// branches%s are the schemas of the branches.", name)
+	if declared != nil {
+		g.p("// branches%s are the schemas of the branches, with no properties but those that each", name)
+		g.p("// declares, and as they are.")
+	} else {
+		g.p("// branches%s are the schemas of the branches.", name)
+	}
 	g.p("var branches%s = sync.OnceValue(func() []*schema.Schema { return parseSchemas(", name)
-	for _, text := range schemas {
+	for _, text := range append(declared, accepted...) {
 		g.p("%s,", goText(text))
 	}
 	g.p(") })")
 	g.parses = true
+}
+
+// openEnums is whether some reader of the contract accepts values that an enum does
+// not list.
+func (g *golang) openEnums() bool {
+	return slices.ContainsFunc(g.Events, func(e *Event) bool {
+		return slices.ContainsFunc(e.Messages, func(m *contract.Message) bool { return m.Compatibility.EnumsOpen })
+	})
 }
 
 // goText is a text as a literal, raw where that is readable.
@@ -720,16 +843,24 @@ func (g *golang) dataType(e *Event) string {
 	if e.Payload == nil {
 		return ""
 	}
-	if e.Message().Envelope.PayloadIsEnvelope {
-		for _, f := range e.Payload.Fields {
-			if f.Name == "data" {
-				return g.goType(f.Shape)
-			}
-		}
-		g.imports["encoding/json"] = true
-		return "json.RawMessage"
+	if s := g.dataShape(e); s != nil {
+		return g.goType(s)
 	}
-	return g.goType(e.Payload)
+	g.imports["encoding/json"] = true
+	return "json.RawMessage"
+}
+
+// dataShape is what an event's data are; nil where nothing is said of them.
+func (g *golang) dataShape(e *Event) *Shape {
+	if e.Payload == nil || !e.Message().Envelope.PayloadIsEnvelope {
+		return e.Payload
+	}
+	for _, f := range e.Payload.Fields {
+		if f.Name == "data" {
+			return f.Shape
+		}
+	}
+	return nil
 }
 
 func (g *golang) producer(events []*Event) {
@@ -763,13 +894,29 @@ func (g *golang) producer(events []*Event) {
 		}
 		g.p("func (p *Producer) Publish%s {", g.signature(e))
 		data := "data"
+		if shape := g.dataShape(e); shape != nil && g.fills(shape) {
+			g.fill(data, shape, true)
+		}
 		if g.dataType(e) == "" {
 			data = "nil"
+		} else if shape := g.dataShape(e); shape != nil && shape.Kind == Union {
+			// As it is nil is no data at all.
+			g.imports["encoding/json"] = true
+			g.p("var value any = data")
+			g.p("if data == nil { value = json.RawMessage(\"null\") }")
+			data = "value"
 		} else if e.Payload.Kind == Any || g.dataType(e) == "json.RawMessage" {
 			data = "[]byte(data)"
 		}
 		g.p("e, err := p.New(%sType, subject, %s)", name, data)
 		g.p("if err != nil { return nil, err }")
+		for _, attribute := range undeclared(e) {
+			if attribute == "time" {
+				g.p("e.Time = time.Time{} // of which the contract says nothing, and it describes the whole event")
+			} else {
+				g.p("e.DataContentType = \"\" // of which the contract says nothing, and it describes the whole event")
+			}
+		}
 		g.p("for _, c := range change { c(e) }")
 		g.p("return e, p.PublishEvents(ctx, e)")
 		g.p("}")
@@ -811,6 +958,22 @@ func (g *golang) producer(events []*Event) {
 	g.p("h.fake.published = append(h.fake.published, e)")
 	g.p("}")
 	g.imports["time"] = true
+}
+
+// undeclared are the attributes that are filled in for an event and that its
+// contract, which describes it whole, does not let producers send.
+func undeclared(e *Event) []string {
+	m := e.Message()
+	if !m.Envelope.PayloadIsEnvelope || e.Payload == nil || e.Payload.Kind != Object || e.Payload.Item != nil || m.Compatibility.ProducersOpen && !e.Payload.Closed {
+		return nil
+	}
+	var all []string
+	for _, name := range []string{"time", "datacontenttype"} {
+		if !slices.ContainsFunc(e.Payload.Fields, func(f *Field) bool { return f.Name == name }) {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 func (g *golang) signature(e *Event) string {

@@ -6,6 +6,7 @@ package events
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"sync"
 	"testing/fstest"
 	"time"
@@ -390,6 +391,16 @@ func (o *OrderPlacedPayload) read(r *codec.Reader) {
 			o.PlacedAt = r.DateTime()
 		}
 	})
+}
+
+// MarshalJSON writes the object: a slice or a map that has to be there and is nil as an
+// empty one.
+func (o OrderPlacedPayload) MarshalJSON() ([]byte, error) {
+	if o.Lines == nil {
+		o.Lines = []OrderLine{}
+	}
+	type plain OrderPlacedPayload
+	return json.Marshal(plain(o))
 }
 
 // OrderLine is an object of the contract.
