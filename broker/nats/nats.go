@@ -578,6 +578,10 @@ func (s *subscription) pause(ctx context.Context) {
 	if consuming == nil {
 		return
 	}
+	if !s.broker.conn.IsConnected() { // nothing goes back, and the server has it still
+		consuming.Stop()
+		return
+	}
 	consuming.Drain()
 	select {
 	case <-consuming.Closed():
@@ -596,11 +600,13 @@ func (s *subscription) Stop(ctx context.Context) error {
 	if s.lead != nil {
 		s.lead.leave(ctx)
 	}
-	if s.config.Durable == "" {
+	if s.config.Durable == "" && s.broker.conn.IsConnected() { // otherwise the server forgets it by itself
 		s.mu.Lock()
 		consumer := s.consumer
 		s.mu.Unlock()
-		_ = s.broker.js.DeleteConsumer(context.WithoutCancel(ctx), s.stream, consumer.CachedInfo().Name)
+		deleting, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		_ = s.broker.js.DeleteConsumer(deleting, s.stream, consumer.CachedInfo().Name)
+		cancel()
 	}
 	return err
 }

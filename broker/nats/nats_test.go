@@ -57,6 +57,39 @@ func TestCredentialsMissing(t *testing.T) {
 	}
 }
 
+// TestStopAway: who stops reading while the server is away does not wait for it.
+func TestStopAway(t *testing.T) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server did not start")
+	}
+	b, err := broker.Open(t.Context(), "nats://"+s.Addr().String(), nats.Adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	c := broker.Channel{Address: "a"}
+	if err := b.(broker.Admin).Declare(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := b.Subscribe(t.Context(), c, broker.Options{}, func(broker.Delivery) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Shutdown()
+	s.WaitForShutdown()
+	time.Sleep(100 * time.Millisecond)
+	began := time.Now()
+	_ = reader.Stop(t.Context())
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
 func harness(address, user string) brokertest.Harness {
 	return brokertest.Harness{
 		Adapter: nats.Adapter,
