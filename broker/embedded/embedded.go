@@ -47,6 +47,9 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	if len(t.Hosts) > 0 {
 		return fail(broker.ErrUsage, fmt.Errorf("%q stands where a host does", t.Hosts[0]), "a folder is written embedded:///folder or embedded:./folder")
 	}
+	if s := t.Params.Get("sync"); t.Params.Has("sync") && s != "always" {
+		return fail(broker.ErrUsage, fmt.Errorf("sync=%s is none", s), "write sync=always, or leave it out")
+	}
 	folder, temporary := t.Path, false
 	if folder == "" || folder == "/" {
 		var err error

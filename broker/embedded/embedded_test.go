@@ -30,6 +30,19 @@ func TestConformance(t *testing.T) {
 		Disagree: map[string]string{"nats.maxAge=24h": "for ever on the broker"}})
 }
 
+func TestSync(t *testing.T) {
+	if b, err := broker.Open(t.Context(), "embedded://"+t.TempDir()+"?sync=alway", embedded.Adapter); !errors.Is(err, broker.ErrUsage) {
+		t.Error(b, err)
+	}
+	b, err := broker.Open(t.Context(), "embedded://"+t.TempDir()+"?sync=always", embedded.Adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFolder(t *testing.T) {
 	folder := t.TempDir()
 	open := func() broker.Broker {
