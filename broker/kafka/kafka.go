@@ -103,7 +103,7 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	for name, at := range map[string]*time.Duration{"linger": &linger, "commit": &b.commit, "session": &b.session} {
 		if s := t.Params.Get(name); s != "" {
 			var err error
-			if *at, err = time.ParseDuration(s); err != nil || *at < 0 {
+			if *at, err = time.ParseDuration(s); err != nil || *at < 0 || *at == 0 && name != "linger" {
 				return wrong(fmt.Errorf("%s=%s is no duration", name, s), "write one such as 5ms")
 			}
 		}
@@ -157,6 +157,16 @@ func denied(err error) bool {
 	return strings.Contains(err.Error(), "SASL")
 }
 
+// refused reports whether a coordinator will never have a member such as this.
+func refused(err error) bool {
+	for _, e := range []error{kerr.InvalidSessionTimeout, kerr.InconsistentGroupProtocol, kerr.InvalidGroupID, kerr.GroupMaxSizeReached} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
 // Features is what Kafka can do.
 func (b *Broker) Features() broker.Features {
 	return broker.Features{Replay: true, ReplayTime: true, Share: true, Keep: true, Order: broker.KeyOrder, GroupOrder: broker.KeyOrder, Positions: true, MaxBytes: b.maxBytes}
@@ -189,6 +199,8 @@ func (b *Broker) fail(op, channel string, err error) error {
 		kind, advice = broker.ErrUnsupported, "a cluster keeps as many copies as it has brokers: for one that is alone, write replicas=1 in its URL"
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
 		kind, advice = broker.ErrTooLarge, "maxBytes= in the URL and max.message.bytes of the topic say how much is taken"
+	case errors.Is(err, kerr.InvalidSessionTimeout):
+		kind, advice = broker.ErrUsage, "session= in the URL has to be within what the broker allows (group.min.session.timeout.ms, group.max.session.timeout.ms)"
 	case denied(err):
 		kind = broker.ErrDenied
 	case errors.As(err, &dial):
@@ -443,7 +455,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	if s.group != "" {
 		s.group = channel.Setting("kafka.group", s.group+"."+topic)
 	}
-	opts := append([]kgo.Opt{kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(1 << 20), kgo.FetchMaxWait(time.Second), kgo.KeepRetryableFetchErrors()}, b.options...)
+	opts := append([]kgo.Opt{kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(512 << 10), kgo.FetchMaxWait(time.Second), kgo.KeepRetryableFetchErrors()}, b.options...)
 	if s.group == "" {
 		at := map[int32]kgo.Offset{}
 		for p, o := range offsets[topic] {
@@ -678,6 +690,10 @@ func (s *subscription) poll(ctx context.Context) {
 			return
 		}
 		for _, f := range fetches.Errors() {
+			if refused(f.Err) {
+				s.finish(s.broker.fail("subscribe", s.address, f.Err))
+				return
+			}
 			if errors.Is(f.Err, kerr.UnknownTopicOrPartition) || errors.Is(f.Err, kerr.UnknownTopicID) || denied(f.Err) {
 				// Metadata may be behind a topic that was just made, or just deleted.
 				if known, err := s.broker.admin.ListTopics(ctx, s.topic); err == nil && known[s.topic].Err != nil || denied(f.Err) {

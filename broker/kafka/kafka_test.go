@@ -2,14 +2,17 @@ package kafka_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/broker/brokertest"
 	"github.com/treaty-events/treaty/broker/kafka"
 )
@@ -62,6 +65,41 @@ func TestConformance(t *testing.T) {
 		Adapter: kafka.Adapter, URL: "kafka://treaty:secret@" + hosts, Absent: "kafka://127.0.0.1:1",
 		Settings: map[string]string{"kafka.partitions": "4"}, Cut: c.cut, Disagree: disagree,
 	})
+}
+
+// TestSession: a cluster that does not take a member for so long says so, and the
+// subscription does not wait for ever. Times of nothing are refused at once.
+func TestSession(t *testing.T) {
+	kafka.SetDial(nil)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	url := "kafka://" + cluster.ListenAddrs()[0]
+	for _, query := range []string{"?commit=0s", "?session=0s"} {
+		if _, err := broker.Open(t.Context(), url+query, kafka.Adapter); !errors.Is(err, broker.ErrUsage) {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+	b, err := broker.Open(t.Context(), url+"?session=100h", kafka.Adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	s, err := b.Subscribe(t.Context(), broker.Channel{Address: "a"}, broker.Options{Group: "g"}, func(broker.Delivery) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-s.Done():
+		if !errors.Is(s.Err(), broker.ErrUsage) || !strings.Contains(s.Err().Error(), "session=") {
+			t.Error(s.Err())
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the subscription goes on, and nothing comes")
+	}
+	_ = s.Stop(t.Context())
 }
 
 // TestReal is the suite on a cluster that runs already.
