@@ -216,6 +216,25 @@ func routeOf(c *broker.Channel) route {
 	return route{exchange: c.Setting("amqp.exchange", c.Address), kind: c.Setting("amqp.exchangeType", "fanout"), key: c.Setting("amqp.routingKey", "")}
 }
 
+// maxName is how long a name of AMQP can be, in bytes.
+const maxName = 255
+
+// named refuses names that the protocol has no room for: who sends one loses the
+// connection.
+func (b *Broker) named(op string, c *broker.Channel, group string) error {
+	r := routeOf(c)
+	queue := ""
+	if group != "" && r.queue == "" {
+		queue = group + "." + c.Address
+	}
+	for _, one := range []struct{ what, name string }{{"the exchange", r.exchange}, {"the queue", r.queue}, {"the routing key", r.key}, {"the queue of the group", queue}} {
+		if len(one.name) > maxName {
+			return b.target.Fail(op, c.Address, broker.ErrUsage, fmt.Errorf("the name of %s has %d bytes, and AMQP takes %d", one.what, len(one.name), maxName), "")
+		}
+	}
+	return nil
+}
+
 func queueArguments(c *broker.Channel) amqp091.Table {
 	t := amqp091.Table{"x-queue-type": c.Setting("amqp.queueType", "quorum")}
 	if c.Setting("amqp.singleActiveConsumer", "") == "true" {
@@ -241,6 +260,9 @@ func (b *Broker) once(ctx context.Context, op, address string, f func(*amqp091.C
 
 // Declare makes the exchange or the queue of a channel.
 func (b *Broker) Declare(ctx context.Context, channel broker.Channel) error {
+	if err := b.named("declare", &channel, ""); err != nil {
+		return err
+	}
 	r := routeOf(&channel)
 	there := b.once(ctx, "declare", channel.Address, func(ch *amqp091.Channel) error {
 		if r.queue != "" {
@@ -371,6 +393,12 @@ var messageIDs atomic.Uint64
 // Publish publishes messages and waits for the broker's confirmation.
 func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages ...broker.Message) error {
 	var failures broker.Failures
+	if err := b.named("publish", &channel, ""); err != nil {
+		for i := range messages {
+			failures.Add(i, err)
+		}
+		return failures.Err(len(messages))
+	}
 	for from := 0; from < len(messages); from += window {
 		part := messages[from:min(from+window, len(messages))]
 		for i, err := range b.send(ctx, &channel, part) {
@@ -650,6 +678,9 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	if options.Group == "" && routeOf(&channel).queue != "" {
 		// What it would read, the consumers of the queue would never see.
 		return nil, b.target.Fail("subscribe", channel.Address, broker.ErrUnsupported, errors.New("the channel is a queue, of which nobody reads without taking from others"), "name a group, to be one of those who share it; or carry the channel by an exchange")
+	}
+	if err := b.named("subscribe", &channel, options.Group); err != nil {
+		return nil, err
 	}
 	running, cancel := context.WithCancel(context.Background())
 	s := &subscription{Gate: gate.New(options.InFlight(), handle), broker: b, channel: channel, group: options.Group, prefetch: options.InFlight(), cancel: cancel, ended: make(chan struct{})}

@@ -68,6 +68,29 @@ func TestQueueReader(t *testing.T) {
 	}
 }
 
+// TestNames: names that the protocol has no room for are refused before anything
+// is asked of the broker, which would hang up.
+func TestNames(t *testing.T) {
+	b := &Broker{target: &broker.Target{Scheme: "amqp", Hosts: []string{"127.0.0.1:1"}}}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	long, latest := strings.Repeat("x", 256), broker.Start{From: broker.Latest}
+	for _, c := range []broker.Channel{{Address: long}, {Address: "a", Settings: map[string]string{"amqp.queue": long}}, {Address: "a", Settings: map[string]string{"amqp.routingKey": long}}} {
+		if err := b.Publish(ctx, c, broker.Message{}); !errors.Is(err, broker.ErrUsage) {
+			t.Error(err)
+		}
+		if err := b.Declare(ctx, c); !errors.Is(err, broker.ErrUsage) {
+			t.Error(err)
+		}
+		if _, err := b.Subscribe(ctx, c, broker.Options{Group: "g", Start: latest}, nil); !errors.Is(err, broker.ErrUsage) {
+			t.Error(err)
+		}
+	}
+	if _, err := b.Subscribe(ctx, broker.Channel{Address: long[:250]}, broker.Options{Group: "billing", Start: latest}, nil); !errors.Is(err, broker.ErrUsage) {
+		t.Error(err)
+	}
+}
+
 // FuzzHeaders holds whatever comes in a table to the event's reading of it: no
 // text makes it fail, and what is no UTF-8 is no event.
 func FuzzHeaders(f *testing.F) {

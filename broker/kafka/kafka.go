@@ -38,6 +38,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -209,6 +210,17 @@ func (b *Broker) fail(op, channel string, err error) error {
 	return b.target.Fail(op, channel, kind, err, advice)
 }
 
+// named refuses a topic that no request can name: a broker hangs up on one.
+func (b *Broker) named(op, address, topic string) error {
+	if utf8.ValidString(topic) && len(topic) <= maxTopic {
+		return nil
+	}
+	return b.target.Fail(op, address, broker.ErrUsage, fmt.Errorf("%q is no topic", topic), "one has no more than 249 letters, digits and ._-")
+}
+
+// maxTopic is how long the name of a topic can be, in bytes.
+const maxTopic = 249
+
 func topicOf(c *broker.Channel) string { return c.Setting("kafka.topic", c.Address) }
 
 // Publish produces records and waits for their acknowledgement.
@@ -218,7 +230,11 @@ func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages .
 	}
 	topic := topicOf(&channel)
 	var failures broker.Failures
-	if err := ctx.Err(); err != nil {
+	err := ctx.Err()
+	if err == nil {
+		err = b.named("publish", channel.Address, topic)
+	}
+	if err != nil {
 		for i := range messages {
 			failures.Add(i, err)
 		}
@@ -444,6 +460,9 @@ func patiently(ctx context.Context, try func() error) error {
 func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options broker.Options, handle func(broker.Delivery)) (broker.Subscription, error) {
 	fail := func(err error) (broker.Subscription, error) { return nil, b.fail("subscribe", channel.Address, err) }
 	topic := topicOf(&channel)
+	if err := b.named("subscribe", channel.Address, topic); err != nil {
+		return nil, err
+	}
 	offsets, err := b.start(ctx, topic, options.Start)
 	if err != nil {
 		return fail(err)
@@ -455,7 +474,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	if s.group != "" {
 		s.group = channel.Setting("kafka.group", s.group+"."+topic)
 	}
-	opts := append([]kgo.Opt{kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(512 << 10), kgo.FetchMaxWait(time.Second), kgo.KeepRetryableFetchErrors()}, b.options...)
+	opts := append([]kgo.Opt{kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(384 << 10), kgo.FetchMaxWait(time.Second), kgo.KeepRetryableFetchErrors()}, b.options...)
 	if s.group == "" {
 		at := map[int32]kgo.Offset{}
 		for p, o := range offsets[topic] {

@@ -87,6 +87,14 @@ func TestSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
+	for _, topic := range []string{"\xff", strings.Repeat("x", 250)} {
+		if err := b.Publish(t.Context(), broker.Channel{Address: topic}, broker.Message{}); !errors.Is(err, broker.ErrUsage) {
+			t.Error(err)
+		}
+		if _, err := b.Subscribe(t.Context(), broker.Channel{Address: topic}, broker.Options{}, nil); !errors.Is(err, broker.ErrUsage) {
+			t.Error(err)
+		}
+	}
 	s, err := b.Subscribe(t.Context(), broker.Channel{Address: "a"}, broker.Options{Group: "g"}, func(broker.Delivery) {})
 	if err != nil {
 		t.Fatal(err)

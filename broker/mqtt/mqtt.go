@@ -295,6 +295,12 @@ func (b *Broker) send(ctx context.Context, channel *broker.Channel, qos byte, m 
 	if strings.ContainsAny(p.Topic, "+#") {
 		return b.target.Fail("publish", channel.Address, broker.ErrUsage, fmt.Errorf("the topic %q has a wildcard, and nothing is sent to one", p.Topic), "")
 	}
+	if len(p.Topic) > maxText {
+		return b.tooLong(channel, "the topic", p.Topic)
+	}
+	if !isText(p.Topic) || p.Topic == "" {
+		return b.target.Fail("publish", channel.Address, broker.ErrUsage, fmt.Errorf("%q is no topic: one has UTF-8 without control characters", p.Topic), "")
+	}
 	if len(m.ContentType) > maxText {
 		return b.tooLong(channel, "the content type", m.ContentType)
 	}
@@ -352,6 +358,12 @@ func (b *Broker) send(ctx context.Context, channel *broker.Channel, qos byte, m 
 	}
 }
 
+// isText reports whether a name may be sent: who sends another loses the
+// connection.
+func isText(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r <= 0x9f })
+}
+
 // Close ends the subscriptions and the connection.
 func (b *Broker) Close() error {
 	b.mu.Lock()
@@ -406,6 +418,9 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	qos, err := strconv.ParseUint(channel.Setting("mqtt.qos", "1"), 10, 2)
 	if err != nil || qos > 2 {
 		return nil, b.target.Fail("subscribe", channel.Address, broker.ErrUsage, fmt.Errorf("mqtt.qos is %q, and has to be 0, 1 or 2", channel.Setting("mqtt.qos", "")), "")
+	}
+	if !isText(filter) || len(filter) > maxText || topic == "" {
+		return nil, b.target.Fail("subscribe", channel.Address, broker.ErrUsage, errors.New("the topic or the group is no name: one has UTF-8 without control characters, and no more than 65535 bytes"), "")
 	}
 	inFlight := options.InFlight()
 	s := &subscription{Gate: gate.New(inFlight, handle), broker: b, topic: topic, filter: filter, address: channel.Address, kept: kept}

@@ -3,6 +3,7 @@ package mqtt_test
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,10 +75,18 @@ func TestWildcard(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	for _, topic := range []string{"a/#", "a/+/b"} {
-		if err := b.Publish(t.Context(), broker.Channel{Address: topic}, broker.Message{}); !errors.Is(err, broker.ErrUsage) {
-			t.Errorf("%s: %v", topic, err)
+	for _, topic := range []string{"a\nb", "\xff", "a\x00", ""} {
+		if _, err := b.Subscribe(t.Context(), broker.Channel{Address: topic}, broker.Options{Start: broker.Start{From: broker.Latest}}, nil); !errors.Is(err, broker.ErrUsage) {
+			t.Errorf("%q: %v", topic, err)
 		}
+	}
+	for _, topic := range []string{"a/#", "a/+/b", "a\nb", "\xff", "a\x00", ""} {
+		if err := b.Publish(t.Context(), broker.Channel{Address: topic}, broker.Message{}); !errors.Is(err, broker.ErrUsage) {
+			t.Errorf("%q: %v", topic, err)
+		}
+	}
+	if err := b.Publish(t.Context(), broker.Channel{Address: strings.Repeat("x", 1<<16)}, broker.Message{}); !errors.Is(err, broker.ErrTooLarge) {
+		t.Error(err)
 	}
 }
 

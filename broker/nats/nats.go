@@ -225,6 +225,17 @@ func name(s string) string {
 	return b.String()
 }
 
+// literal refuses a subject that has a wildcard: nothing is sent to one, and a
+// stream made for one would take what others are made for.
+func (b *Broker) literal(op, address string) error {
+	for token := range strings.SplitSeq(address, ".") {
+		if token == "*" || token == ">" || token == "" {
+			return b.target.Fail(op, address, broker.ErrUsage, errors.New("the subject has a wildcard or an empty part"), "name one subject")
+		}
+	}
+	return nil
+}
+
 // declare declares a channel that has not been used yet, where AutoDeclare says
 // so.
 func (b *Broker) declare(ctx context.Context, channel broker.Channel) error {
@@ -243,6 +254,9 @@ func (b *Broker) declare(ctx context.Context, channel broker.Channel) error {
 
 // Declare makes the stream of a channel, where no stream has its subject.
 func (b *Broker) Declare(ctx context.Context, channel broker.Channel) error {
+	if err := b.literal("declare", channel.Address); err != nil {
+		return err
+	}
 	if _, err := b.js.StreamNameBySubject(ctx, channel.Address); err == nil {
 		return nil
 	} else if !errors.Is(err, jetstream.ErrStreamNotFound) {

@@ -57,16 +57,43 @@ func TestCredentialsMissing(t *testing.T) {
 	}
 }
 
-// TestStopAway: who stops reading while the server is away does not wait for it.
-func TestStopAway(t *testing.T) {
+// TestWildcard: nothing is sent to a wildcard, and no stream is made for one, which
+// would take what others are made for.
+func TestWildcard(t *testing.T) {
+	s := alone(t)
+	b, err := broker.Open(t.Context(), "nats://"+s.Addr().String(), nats.Adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for _, address := range []string{"a.*", "a.>", "a..b", ">"} {
+		if err := b.Publish(t.Context(), broker.Channel{Address: address}, broker.Message{}); !errors.Is(err, broker.ErrUsage) {
+			t.Errorf("%s: %v", address, err)
+		}
+		if err := b.(broker.Admin).Declare(t.Context(), broker.Channel{Address: address}); !errors.Is(err, broker.ErrUsage) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+// alone is a server of a test's own.
+func alone(t *testing.T) *server.Server {
+	t.Helper()
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	if !s.ReadyForConnections(10 * time.Second) {
 		t.Fatal("the server did not start")
 	}
+	return s
+}
+
+// TestStopAway: who stops reading while the server is away does not wait for it.
+func TestStopAway(t *testing.T) {
+	s := alone(t)
 	b, err := broker.Open(t.Context(), "nats://"+s.Addr().String(), nats.Adapter)
 	if err != nil {
 		t.Fatal(err)

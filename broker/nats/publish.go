@@ -39,6 +39,9 @@ func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages .
 	var failures broker.Failures
 	err := ctx.Err()
 	if err == nil {
+		err = b.literal("publish", channel.Address)
+	}
+	if err == nil {
 		err = b.declare(ctx, channel)
 	}
 	if err != nil {
