@@ -79,6 +79,9 @@ type Service struct {
 // Owner is whom to ask (info.contact). The zero value is nobody.
 type Owner struct{ Name, URL, Email string }
 
+// Who is the owner in a word, "" for nobody.
+func (o Owner) Who() string { return firstOf(o.Name, o.Email, o.URL) }
+
 // Use is what one service has to do with an event type on a channel.
 type Use struct {
 	Service  *Service
@@ -518,7 +521,7 @@ func (e *Event) Title() string { return strings.TrimSpace(e.Home.Message.Title) 
 
 // Summary is what it means, in a line or two, "" where nobody says.
 func (e *Event) Summary() string {
-	return firstOf(strings.TrimSpace(e.Home.Message.Summary), firstParagraph(e.Home.Message.Description))
+	return firstOf(strings.TrimSpace(e.Home.Message.Summary), firstWords(e.Home.Message.Description))
 }
 
 // Home is the channel as the service describes it that sends on it, else as the

@@ -3,6 +3,7 @@ package site
 import (
 	"cmp"
 	"html/template"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -22,15 +23,114 @@ type home struct {
 	Recent       []*Release
 }
 
-// Domain is event types whose names begin alike.
+// Domain is event types whose names begin alike. Its Name is "" where it is all
+// there are.
 type Domain struct {
 	Name   string
 	Events []*Event
 	More   int
 }
 
-// maxDomains and maxOfDomain bound the first page.
-const maxDomains, maxOfDomain = 24, 8
+// maxDomains and maxOfDomain bound the first page, and maxAlone what it has of types
+// that are in no domain.
+const maxDomains, maxOfDomain, maxAlone = 24, 8, 24
+
+// parted are the parts of a name that events of a kind share, without what happened
+// and the version: com, acme and orders of com.acme.orders.paid.v1.
+func parted(name string) []string {
+	stem, _ := versionOf(name)
+	parts := strings.Split(stem, ".")
+	return parts[:len(parts)-1]
+}
+
+// domains are the event types by how their names begin: by the first part, and where
+// names begin with an organisation, as those of CloudEvents do, by the one after it.
+func domains(all []*Event) []Domain {
+	first := map[string][]*Event{}
+	for _, e := range all {
+		if parts := parted(e.Type); len(parts) > 0 {
+			first[parts[0]] = append(first[parts[0]], e)
+		}
+	}
+	deep := map[string]int{} // how many parts name a domain
+	for name, events := range first {
+		common, least := parted(events[0].Type), math.MaxInt
+		for _, e := range events {
+			parts := parted(e.Type)
+			least = min(least, len(parts))
+			n := 0
+			for n < min(len(common), len(parts)) && common[n] == parts[n] {
+				n++
+			}
+			common = common[:n]
+		}
+		deep[name] = 1
+		if len(common) > 1 {
+			deep[name] = len(common) + 1
+		} else if least > 2 {
+			deep[name] = 3
+		}
+	}
+	var out []Domain
+	index := map[string]int{}
+	var rest []*Event
+	for _, e := range all {
+		parts := parted(e.Type)
+		if len(parts) == 0 {
+			rest = append(rest, e)
+			continue
+		}
+		name := strings.Join(parts[:min(len(parts), deep[parts[0]])], ".")
+		i, ok := index[name]
+		if !ok {
+			i = len(out)
+			index[name] = i
+			out = append(out, Domain{Name: name})
+		}
+		out[i].Events = append(out[i].Events, e)
+	}
+	// One alone is no domain, unless there is but one.
+	alone := 0
+	for _, d := range out {
+		if len(d.Events) == 1 {
+			alone++
+		}
+	}
+	if alone+len(rest) > 1 {
+		out = slices.DeleteFunc(out, func(d Domain) bool {
+			if len(d.Events) > 1 {
+				return false
+			}
+			rest = append(rest, d.Events...)
+			return true
+		})
+	}
+	if len(out) > maxDomains {
+		for _, d := range out[maxDomains:] {
+			rest = append(rest, d.Events...)
+		}
+		out = out[:maxDomains]
+	}
+	for i := range out {
+		out[i].cut(maxOfDomain)
+	}
+	if len(rest) > 0 {
+		slices.SortFunc(rest, func(a, b *Event) int { return strings.Compare(a.Type, b.Type) })
+		d := Domain{Name: "others", Events: rest}
+		if len(out) == 0 {
+			d.Name = ""
+		}
+		d.cut(maxAlone)
+		out = append(out, d)
+	}
+	return out
+}
+
+func (d *Domain) cut(n int) {
+	if len(d.Events) > n {
+		d.Events, d.More = d.Events[:n], len(d.Events)-n
+	}
+}
 
 func homeData(v *view) any {
 	h := &home{Deprecations: v.deprecations()}
@@ -40,24 +140,7 @@ func homeData(v *view) any {
 	if p := v.overview(v.To); p != nil {
 		h.Picture = p.SVG()
 	}
-	index := map[string]int{}
-	for _, e := range v.Events {
-		name, _, _ := strings.Cut(e.Type, ".")
-		i, ok := index[name]
-		if !ok {
-			i = len(h.Domains)
-			index[name] = i
-			h.Domains = append(h.Domains, Domain{Name: name})
-		}
-		if d := &h.Domains[i]; len(d.Events) < maxOfDomain {
-			d.Events = append(d.Events, e)
-		} else {
-			d.More++
-		}
-	}
-	if len(h.Domains) > maxDomains {
-		h.Domains = h.Domains[:maxDomains]
-	}
+	h.Domains = domains(v.Events)
 	for _, s := range v.Services {
 		if s.Broken() && len(h.Broken) < 12 {
 			h.Broken = append(h.Broken, s)
@@ -96,7 +179,8 @@ type eventPage struct {
 	Place       string  // file:line
 	Also        []*Use  // other messages of the type that nobody sends or receives
 	Expires     string
-	Description string
+	Lead        string // in a line
+	Description string // as written, what Lead does not say
 }
 
 // handled is what a service does with the events.
@@ -114,8 +198,9 @@ func (v *view) event(e *Event) *eventPage {
 	_, p.Version = versionOf(e.Type)
 	p.Over = p.Gone != nil && !p.Gone.Sunset.IsZero() && !v.Options.Now.IsZero() && v.Options.Now.After(p.Gone.Sunset)
 	p.Attributes = m.Envelope.Attributes
-	if m.Description != "" && firstParagraph(m.Description) != e.Summary() {
-		p.Description = m.Description
+	p.Lead, p.Description = strings.TrimSpace(m.Summary), strings.TrimSpace(m.Description)
+	if p.Lead == "" && isPlain(p.Description) || p.Lead == p.Description {
+		p.Lead, p.Description = p.Description, ""
 	}
 	var shape *gen.Shape
 	if m.Payload != nil {

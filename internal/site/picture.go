@@ -43,6 +43,11 @@ type picture struct {
 	nodes []*node
 	edges []*edge
 	index map[string]*node
+
+	laid          bool
+	columns       bool // who sends, the channels, who reads
+	width, height float64
+	tall, gap     float64 // of a node, and below it
 }
 
 func newPicture(label string) *picture { return &picture{label: label, index: map[string]*node{}} }
@@ -71,13 +76,17 @@ func (p *picture) edge(from, to *node, title string, dashed bool) {
 }
 
 const (
-	nodeWidth, nodeHeight = 184.0, 40.0
-	layerGap, nodeGap     = 92.0, 18.0
-	margin                = 8.0
+	nodeWidth = 192.0
+	layerGap  = 84.0
+	margin    = 8.0
+	// maxLayers is how many layers can be read side by side.
+	maxLayers = 5
+	// manyRows is from how many nodes one below the other on they are drawn closer.
+	manyRows = 12
 )
 
-// lay gives every node its layer and place.
-func (p *picture) lay() (width, height float64) {
+// layer gives every node its layer, in the direction that events flow.
+func (p *picture) layer() [][]*node {
 	// Cycles: what leads back to a node that is being walked is drawn against the
 	// flow.
 	state := map[*node]int{}
@@ -139,7 +148,53 @@ func (p *picture) lay() (width, height float64) {
 		n.order = float64(len(layers[n.layer]))
 		layers[n.layer] = append(layers[n.layer], n)
 	}
-	layers = slices.DeleteFunc(layers, func(l []*node) bool { return len(l) == 0 })
+	return slices.DeleteFunc(layers, func(l []*node) bool { return len(l) == 0 })
+}
+
+// unroll makes three columns: who sends, the channels, who reads. A service that
+// does both stands in both. Services that pass on to each other would make a layer
+// each, and circles would lead back past all of them.
+func (p *picture) unroll() [][]*node {
+	p.columns = true
+	for _, n := range slices.Clone(p.nodes) {
+		if n.shape != aChannel && len(n.in) > 0 && len(n.out) > 0 {
+			reader := &node{name: n.name, title: n.title, link: n.link, shape: n.shape, self: n.self, in: n.in}
+			for _, e := range n.in {
+				e.to = reader
+			}
+			n.in = nil
+			p.nodes = append(p.nodes, reader)
+		}
+	}
+	for _, e := range p.edges {
+		e.back = false
+	}
+	layers := make([][]*node, 3)
+	for _, n := range p.nodes {
+		switch {
+		case n.shape == aChannel:
+			n.layer = 1
+		case len(n.out) > 0:
+			n.layer = 0
+		default:
+			n.layer = 2
+		}
+		n.order = float64(len(layers[n.layer]))
+		layers[n.layer] = append(layers[n.layer], n)
+	}
+	return slices.DeleteFunc(layers, func(l []*node) bool { return len(l) == 0 })
+}
+
+// lay gives every node its place, once.
+func (p *picture) lay() {
+	if p.laid {
+		return
+	}
+	p.laid = true
+	layers := p.layer()
+	if len(layers) > maxLayers {
+		layers = p.unroll()
+	}
 	// Order within a layer: near the middle of what a node is connected to.
 	middle := func(edges []*edge, other func(*edge) *node) float64 {
 		if len(edges) == 0 {
@@ -180,23 +235,36 @@ func (p *picture) lay() (width, height float64) {
 	for _, l := range layers {
 		most = max(most, len(l))
 	}
-	height = 2*margin + float64(most)*(nodeHeight+nodeGap) - nodeGap
-	width = 2*margin + float64(len(layers))*(nodeWidth+layerGap) - layerGap
+	p.tall, p.gap = 40, 18
+	if most > manyRows {
+		p.tall, p.gap = 32, 10
+	}
+	p.height = 2*margin + float64(most)*(p.tall+p.gap) - p.gap
+	p.width = 2*margin + float64(len(layers))*(nodeWidth+layerGap) - layerGap
 	for i, l := range layers {
-		tall := float64(len(l))*(nodeHeight+nodeGap) - nodeGap
-		y := (height - tall) / 2
+		tall := float64(len(l))*(p.tall+p.gap) - p.gap
+		y := (p.height - tall) / 2
+		if most > manyRows && 3*len(l) < most {
+			y = margin // few beside many are seen at once
+		}
 		for _, n := range l {
 			n.x, n.y = margin+float64(i)*(nodeWidth+layerGap), y
-			y += nodeHeight + nodeGap
+			y += p.tall + p.gap
 		}
 	}
 	for _, e := range p.edges {
 		if e.back || e.to.x <= e.from.x { // a line below all
 			e.back = true
-			height = max(height, max(e.from.y, e.to.y)+nodeHeight+34)
+			p.height = max(p.height, max(e.from.y, e.to.y)+p.tall+34)
 		}
 	}
-	return width, height
+}
+
+// Columns reports whether who sends stands on the left, and who reads on the right,
+// whoever else they are.
+func (p *picture) Columns() bool {
+	p.lay()
+	return p.columns
 }
 
 func num(f float64) string {
@@ -209,7 +277,8 @@ func (p *picture) SVG() template.HTML {
 	if p == nil || len(p.nodes) == 0 {
 		return ""
 	}
-	w, h := p.lay()
+	p.lay()
+	w, h := p.width, p.height
 	var b strings.Builder
 	esc := template.HTMLEscapeString
 	class := "picture"
@@ -223,10 +292,10 @@ func (p *picture) SVG() template.HTML {
 		if e.dashed {
 			class += " dead"
 		}
-		x1, y1, x2, y2 := e.from.x+nodeWidth, e.from.y+nodeHeight/2, e.to.x-3, e.to.y+nodeHeight/2
+		x1, y1, x2, y2 := e.from.x+nodeWidth, e.from.y+p.tall/2, e.to.x-3, e.to.y+p.tall/2
 		var d string
 		if e.back {
-			low := max(e.from.y, e.to.y) + nodeHeight + 22
+			low := max(e.from.y, e.to.y) + p.tall + 22
 			d = fmt.Sprintf("M%s %sC%s %s %s %s %s %sS%s %s %s %s", num(x1), num(y1), num(x1+50), num(y1), num(x1+50), num(low), num((x1+x2)/2), num(low), num(x2-50), num(y2), num(x2), num(y2))
 		} else {
 			bend := max(30, (x2-x1)/2)
@@ -240,7 +309,7 @@ func (p *picture) SVG() template.HTML {
 		kind := "service"
 		switch n.shape {
 		case aChannel:
-			class, radius, kind = "node channel", "20", "channel"
+			class, radius, kind = "node channel", num(p.tall/2), "channel"
 		case anEvent:
 			class, radius, kind = "node event", "2", "event type"
 		case someMore:
@@ -251,11 +320,12 @@ func (p *picture) SVG() template.HTML {
 		}
 		open, end := "<g>", "</g>"
 		if n.link != "" && !n.self {
-			open, end = fmt.Sprintf(`<a href="%s" aria-label="%s">`, esc(n.link), esc(strings.TrimSpace(kind+" "+n.name))), "</a>"
+			open, end = fmt.Sprintf(`<a href="%s">`, esc(n.link)), "</a>"
 		}
 		fmt.Fprintf(&b, `%s<title>%s</title><rect class="%s" x="%s" y="%s" width="%s" height="%s" rx="%s"/><text x="%s" y="%s" text-anchor="middle">%s</text>%s`,
-			open, esc(firstOf(n.title, n.name)), class, num(n.x), num(n.y), num(nodeWidth), num(nodeHeight), radius,
-			num(n.x+nodeWidth/2), num(n.y+nodeHeight/2+4.5), esc(shortened(n.name, 24)), end)
+			open, esc(strings.TrimSpace(kind+" "+firstOf(n.title, n.name))), class, // the title is its name for screen readers
+			num(n.x), num(n.y), num(nodeWidth), num(p.tall), radius,
+			num(n.x+nodeWidth/2), num(n.y+p.tall/2+4.5), esc(fitted(n.name, 22)), end)
 	}
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String())
@@ -269,6 +339,23 @@ func shortened(s string, n int) string {
 	}
 	head := (n - 1) * 3 / 5
 	return string(r[:head]) + "…" + string(r[len(r)-(n-1-head):])
+}
+
+// fitted is shortened to a width of so many letters: those of some scripts, and
+// emoji, are as wide as two.
+func fitted(s string, n int) string {
+	for at := n; at > 4; at-- {
+		short, wide := shortened(s, at), 0
+		for _, r := range short {
+			if wide++; r >= 0x1100 && r != '…' {
+				wide++
+			}
+		}
+		if wide <= n {
+			return short
+		}
+	}
+	return shortened(s, 4)
 }
 
 // maxPicture is how many nodes a picture has at most; beyond it the neighbourhood is

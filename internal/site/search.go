@@ -28,24 +28,24 @@ func (s *Site) searchIndex() []byte {
 			f, _ := ev.Home.Service.payload(shapeOf(ev.Home.Service, ev.Type))
 			words = ev.learn(f)
 		}
-		row("event", ev.Type, ev.Title(), ev.page(), *words, clip(firstOf(ev.Summary(), firstParagraph(ev.Home.Message.Description)), 200))
+		row("event", ev.Type, ev.Title(), ev.page(), *words, clip(ev.Summary(), 200))
 	}
 	for _, ch := range s.Channels {
 		var words []string
 		for _, in := range ch.In {
 			words = append(words, in.Service.Name, in.Channel.Name)
 		}
-		row("channel", ch.Address, ch.Title(), ch.page(), unique(words), clip(firstParagraph(ch.Home().Channel.Description), 200))
+		row("channel", ch.Address, ch.Title(), ch.page(), unique(words), clip(firstWords(ch.Home().Channel.Description), 200))
 	}
 	for _, x := range s.Services {
 		text := ""
 		if x.Contract != nil {
-			text = clip(firstParagraph(x.Contract.Description), 200)
+			text = clip(firstWords(x.Contract.Description), 200)
 		}
 		row("service", x.Name, "", x.page(), unique([]string{x.Owner.Name, x.Owner.Email, x.Source.Name}), text)
 	}
 	for _, x := range s.Servers {
-		row("server", x.Address, x.In[0].Server.Name, x.page(), "", clip(firstParagraph(x.In[0].Server.Description), 200))
+		row("server", x.Address, x.In[0].Server.Name, x.page(), "", clip(firstWords(x.In[0].Server.Description), 200))
 	}
 	b.WriteString("];\n")
 	return b.Bytes()

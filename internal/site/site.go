@@ -173,7 +173,7 @@ func (v *view) Policy() string { return Policy }
 var templates = sync.OnceValue(func() map[string]*template.Template {
 	base := template.New("layout.html").Funcs(template.FuncMap{
 		"markdown": markdown, "inline": inline, "count": count, "json": highlighted, "first": firstOf, "date": date,
-		"shorten": shortened, "summary": firstParagraph, "add": func(a, b int) int { return a + b },
+		"shorten": shortened, "summary": firstWords, "add": func(a, b int) int { return a + b },
 		"pair": func(a, b any) [2]any { return [2]any{a, b} },
 	})
 	base = template.Must(base.ParseFS(embedded, "templates/layout.html", "templates/parts.html"))

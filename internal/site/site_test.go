@@ -310,11 +310,113 @@ func TestMarkdown(t *testing.T) {
 		"| a | b |\n|---|:-:|\n| 1 | `x|y` |\n":  "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td><code>x|y</code></td></tr></table>",
 		"![a picture](https://a.example/p.png)":  "<p>a picture</p>",
 		"&copy; \\* <a@b.example>":               `<p>© * <a href="mailto:a@b.example" rel="nofollow noreferrer">a@b.example</a></p>`,
+		"https://a.example/some_page_(x)":        `<p><a href="https://a.example/some_page_(x" rel="nofollow noreferrer">https://a.example/some_page_(x</a>)</p>`,
+		"https://a.example/some_page_x *so*":     `<p><a href="https://a.example/some_page_x" rel="nofollow noreferrer">https://a.example/some_page_x</a> <em>so</em></p>`,
 		"":                                       "",
 	} {
 		if got := string(markdown(s)); got != want {
 			t.Errorf("%q becomes\n%s\nwant\n%s", s, got, want)
 		}
+	}
+}
+
+// TestFirstWords holds what of a description stands in a list: its first paragraph,
+// without marks.
+func TestFirstWords(t *testing.T) {
+	for s, want := range map[string]string{
+		"One line, plain.": "One line, plain.",
+		"Read *this* [guide](https://a.example).\nOn.": "Read this guide. On.",
+		"# Orders\n\nAll of `orders.paid`.\n\nMore.":   "All of orders.paid.",
+		"# Orders":                              "Orders",
+		"<b>x</b> a \\* b &copy;":               "x a * b ©",
+		"<script>alert(1)</script>\n\nWords":    "Words",
+		"- one\n- two":                          "one two",
+		"![a picture](https://a.example/p.png)": "a picture",
+		"":                                      "",
+	} {
+		if got := firstWords(s); got != want {
+			t.Errorf("%q begins with %q, want %q", s, got, want)
+		}
+	}
+}
+
+// TestDescription holds that a page says all of a description, of which a list has
+// the first paragraph.
+func TestDescription(t *testing.T) {
+	doc := `{"asyncapi": "3.0.0", "info": {"title": "A", "version": "1", "contact": {"email": "a@example.com"}}, "channels": {"c": {"address": "c", "messages": {"m": {"name": "a.b.v1", "description": "The *first* paragraph.\n\nAnd the second."}}}}, "operations": {"s": {"action": "send", "channel": {"$ref": "#/channels/c"}}}}`
+	s := NewSite(New(load(t, fstest.MapFS{"a.json": {Data: []byte(doc)}}, "a.json")), smallOptions)
+	for name, want := range map[string][]string{
+		"events/a.b.v1.html": {"The <em>first</em> paragraph.", "And the second.", `mailto:a@example.com`},
+		"events/a.b.v1.md":   {"The *first* paragraph.", "And the second.", "a@example.com"},
+		"events/index.html":  {"The first paragraph.<", "a@example.com"},
+		"services/a.html":    {`mailto:a@example.com`},
+	} {
+		b, err := s.File(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !bytes.Contains(b, []byte(w)) {
+				t.Errorf("%s does not have %q", name, w)
+			}
+		}
+		if bytes.Contains(b, []byte("nobody is named")) {
+			t.Errorf("%s knows nobody to ask", name)
+		}
+	}
+}
+
+// TestEmpty holds that a list with nothing in it says so, and what to do.
+func TestEmpty(t *testing.T) {
+	s := NewSite(New(nil), smallOptions)
+	for _, name := range []string{"index.html", "events/index.html", "channels/index.html", "services/index.html", "servers/index.html", "map.html", "deprecations.html", "changes.html"} {
+		b, err := s.File(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(b, []byte(`<div class="empty">`)) || bytes.Contains(b, []byte("<table")) {
+			t.Errorf("%s does not say that there is nothing", name)
+		}
+	}
+}
+
+// TestDomains holds how the first page groups event types.
+func TestDomains(t *testing.T) {
+	for _, one := range []struct{ types, want string }{
+		{"orders.paid.v1 orders.placed.v1 billing.paid.v1 billing.sent.v1", "billing 2, orders 2"},
+		{"com.acme.orders.paid.v1 com.acme.orders.placed.v1 com.acme.billing.paid.v1 com.acme.billing.sent.v1", "com.acme.billing 2, com.acme.orders 2"},
+		{"com.acme.orders.paid com.acme.orders.placed com.other.x.paid com.other.x.sent", "com.acme.orders 2, com.other.x 2"},
+		{"orders.paid orders.line.added orders.line.taken", "orders 3"},
+		{"OrderPaid OrderPlaced", " 2"},
+		{"orders.paid.v1", "orders 1"},
+		{"orders.paid orders.placed Ask half.there.v1", "orders 2, others 2"},
+		{"orders.paid orders.placed half.there.v1", "half 1, orders 2"},
+		{"", ""},
+	} {
+		var all []*Event
+		for _, name := range strings.Fields(one.types) {
+			all = append(all, &Event{Type: name})
+		}
+		slices.SortFunc(all, func(a, b *Event) int { return strings.Compare(a.Type, b.Type) })
+		var got []string
+		for _, d := range domains(all) {
+			got = append(got, fmt.Sprintf("%s %d", d.Name, len(d.Events)+d.More))
+		}
+		if strings.Join(got, ", ") != one.want {
+			t.Errorf("%s are %q, want %q", one.types, got, one.want)
+		}
+	}
+	var many []*Event
+	for i := range 5000 {
+		many = append(many, &Event{Type: fmt.Sprintf("domain%04d.thing%d.v1", i/2, i)})
+	}
+	n, shown := 0, 0
+	for _, d := range domains(many) {
+		n += len(d.Events) + d.More
+		shown += len(d.Events)
+	}
+	if n != 5000 || shown > 300 {
+		t.Errorf("%d of 5000 event types are counted, %d shown", n, shown)
 	}
 }
 

@@ -132,7 +132,29 @@ func (w *writer) around(element string, n ast.Node) {
 
 func (w *writer) inside(n ast.Node) {
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
-		w.node(c)
+		t, ok := c.(*ast.Text)
+		if !ok {
+			w.node(c)
+			continue
+		}
+		// What could have been a mark and was none parts a text, and an address in it.
+		words := t.Segment
+		for !t.SoftLineBreak() && !t.HardLineBreak() {
+			next, ok := t.NextSibling().(*ast.Text)
+			if !ok || next.Segment.Start != words.Stop {
+				break
+			}
+			words.Stop, t = next.Segment.Stop, next
+		}
+		_, inLink := n.(*ast.Link)
+		w.words(string(words.Value(w.source)), !inLink)
+		switch {
+		case t.HardLineBreak():
+			w.WriteString("<br>")
+		case t.SoftLineBreak():
+			w.WriteByte('\n')
+		}
+		c = t
 	}
 }
 
@@ -187,15 +209,6 @@ func (w *writer) node(n ast.Node) {
 		w.link(to, func() { w.escaped(n.Label(w.source)) })
 	case *ast.Image:
 		w.inside(n)
-	case *ast.Text:
-		_, inLink := n.Parent().(*ast.Link)
-		w.words(string(n.Segment.Value(w.source)), !inLink)
-		switch {
-		case n.HardLineBreak():
-			w.WriteString("<br>")
-		case n.SoftLineBreak():
-			w.WriteByte('\n')
-		}
 	case *ast.String:
 		w.escaped(n.Value)
 	case *tableNode:
@@ -285,6 +298,56 @@ func markdown(s string) template.HTML {
 	w := &writer{source: source}
 	w.inside(markdownParser().Parse(text.NewReader(source)))
 	return template.HTML(w.String())
+}
+
+// firstWords is the first paragraph of what somebody wrote, without marks: for lists,
+// where it stands in one line.
+func firstWords(s string) string {
+	first := firstParagraph(s)
+	if isPlain(first) {
+		return first
+	}
+	source := []byte(strings.ToValidUTF8(s[:min(len(s), maxFirst)], ""))
+	for n := markdownParser().Parse(text.NewReader(source)).FirstChild(); n != nil; n = n.NextSibling() {
+		if _, ok := n.(*ast.Heading); ok && n.NextSibling() != nil {
+			continue // what it is about comes below
+		}
+		var b strings.Builder
+		bare(&b, n, source)
+		if words := strings.Join(strings.Fields(b.String()), " "); words != "" {
+			return words
+		}
+	}
+	return ""
+}
+
+// maxFirst is how much of a description its first paragraph is looked for in.
+const maxFirst = 8 << 10
+
+// bare writes the words of a part of a description.
+func bare(b *strings.Builder, n ast.Node, source []byte) {
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		switch c := c.(type) {
+		case *ast.Text:
+			s := c.Segment.Value(source)
+			if _, ok := n.(*ast.CodeSpan); !ok {
+				s = util.UnescapePunctuations(util.ResolveNumericReferences(util.ResolveEntityNames(s)))
+			}
+			b.Write(s)
+			if c.SoftLineBreak() || c.HardLineBreak() {
+				b.WriteByte(' ')
+			}
+		case *ast.String:
+			b.Write(c.Value)
+		case *ast.AutoLink:
+			b.Write(c.Label(source))
+		default:
+			bare(b, c, source)
+			if c.Type() == ast.TypeBlock {
+				b.WriteByte(' ')
+			}
+		}
+	}
 }
 
 // isPlain reports whether a text is one line of plain words, which Markdown makes

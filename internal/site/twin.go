@@ -191,7 +191,7 @@ func (t *twin) fields(f *Field, depth int) {
 		if f.Default != "" {
 			s += "; " + code(f.Default) + " where it is missing"
 		}
-		if doc := firstParagraph(f.Doc); doc != "" {
+		if doc := firstWords(f.Doc); doc != "" {
 			s += ". " + plain(doc)
 		}
 		if f.Recursive {
@@ -221,7 +221,7 @@ func homeTwin(v *view, d any) string {
 	t.line("%s, %s, %s, %s. Every page of this catalogue has a Markdown twin: its path with .md for .html.\n", count(len(v.Events), "event type"), count(len(v.Channels), "channel"), count(len(v.Services), "service"), count(len(v.Servers), "server"))
 	t.line("- %s\n- %s\n- %s\n- %s\n- %s\n- %s\n", t.link("Event types", "events/index.html"), t.link("Channels", "channels/index.html"), t.link("Services", "services/index.html"), t.link("Servers", "servers/index.html"), t.link("Changes", "changes.html"), t.link("What goes away", "deprecations.html"))
 	for _, dom := range h.Domains {
-		t.line("## %s\n", plain(dom.Name))
+		t.line("## %s\n", plain(firstOf(dom.Name, "Event types")))
 		t.events(dom.Events)
 		if dom.More > 0 {
 			t.line("and %d more in %s\n", dom.More, t.link("the list", "events/index.html"))
@@ -270,9 +270,9 @@ func (t *twin) event(p *eventPage, level int) {
 	h := strings.Repeat("#", level)
 	t.line("%s %s\n", h, plain(p.Type))
 	if title := p.Title(); title != "" {
-		t.line("**%s** %s\n", plain(title), plain(p.Summary()))
-	} else if p.Summary() != "" {
-		t.line("%s\n", plain(p.Summary()))
+		t.line("**%s** %s\n", plain(title), plain(p.Lead))
+	} else if p.Lead != "" {
+		t.line("%s\n", plain(p.Lead))
 	}
 	if p.Gone != nil {
 		t.line("**%s**\n", gone(p.Gone))

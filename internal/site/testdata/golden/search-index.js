@@ -12,6 +12,6 @@ self.treatyIndex=[
 ,["service","Broken","","services/broken.html","broken.yaml",""]
 ,["service","Ledger","","services/ledger.html","Team Books ledger.yaml",""]
 ,["service","missing","","services/missing.html","missing.yaml",""]
-,["service","Payments","","services/payments.html","Team Money money@example.com payments.yaml","What becomes of money. *Read* the [guide](https://example.com/guide); \u003cb\u003eno\u003c/b\u003e HTML."]
+,["service","Payments","","services/payments.html","Team Money money@example.com payments.yaml","What becomes of money. Read the guide; no HTML."]
 ,["server","nats://nats.example.com:{port}","prod","servers/nats-nats.example.com-port.html","",""]
 ];
