@@ -66,7 +66,7 @@ func TestFitted(t *testing.T) {
 		"orders.events":            "orders.events",
 		"com.acme.billing.paid.v1": "com.acme.bil…g.paid.v1",
 		"注文が支払われました注文が支払われました": "注文が支払わ…れました",
-		"🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉":         "🎉🎉🎉🎉🎉…🎉🎉🎉🎉",
+		"🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉":         "🎉🎉🎉🎉🎉🎉…🎉🎉🎉🎉",
 	} {
 		got := fitted(s, 22)
 		if got != want {
