@@ -96,6 +96,9 @@ func (r *Reader) Null() bool {
 	return false
 }
 
+// IsObject reports whether what is read next is an object. Nothing is read.
+func (r *Reader) IsObject() bool { return r.next() == '{' }
+
 // Object reads an object: member is called for each property with its name, has
 // to read the value, and may keep the name no longer than its call.
 func (r *Reader) Object(member func(name []byte)) {
@@ -237,6 +240,9 @@ func (r *Reader) number() string {
 	r.at = end
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
+
+// Number reads a number as it is written.
+func (r *Reader) Number() json.Number { return json.Number(r.number()) }
 
 // Int64 reads a number that is whole, however it is written (5, 5.0, 5e0), and
 // fits.

@@ -113,3 +113,24 @@ func TestDateTime(t *testing.T) {
 		t.Error("yesterday was read")
 	}
 }
+
+// What is next is looked at, and a number may be kept as it is written.
+func TestPeek(t *testing.T) {
+	r := codec.NewReader([]byte(` [{"a":1}, 18446744073709551616, 1.50e2, "x"]`))
+	var got []string
+	r.Array(func() {
+		switch {
+		case r.IsObject():
+			r.Object(func(name []byte) { got = append(got, string(name)) })
+		case len(got) < 3:
+			got = append(got, r.Number().String())
+		default:
+			if r.Number() != "" || r.Err() == nil {
+				t.Error("a text is a number")
+			}
+		}
+	})
+	if want := []string{"a", "18446744073709551616", "1.50e2"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("read were %q, and not %q", got, want)
+	}
+}

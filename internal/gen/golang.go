@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/internal/syntax"
 	"github.com/treaty-events/treaty/schema"
 )
 
@@ -31,13 +32,14 @@ const goOverride = "x-go-name"
 type golang struct {
 	*Input
 	bytes.Buffer
-	imports map[string]bool
-	used    map[string]bool // names of the package
-	names   map[*Shape]string
-	events  map[*Event]string
-	depth   int   // of the values that are being read
-	parses  bool  // parseSchemas is called
-	err     error // the first that was
+	imports  map[string]bool
+	used     map[string]bool // names of the package
+	names    map[*Shape]string
+	events   map[*Event]string
+	depth    int             // of the values that are being read
+	parses   bool            // parseSchemas is called
+	branches map[*Shape]bool // alternatives of a union without a tag
+	err      error           // the first that was
 }
 
 func (g *golang) fail(err error) {
@@ -87,6 +89,12 @@ func (g *golang) file() ([]byte, error) {
 	}
 	for _, e := range g.Events {
 		g.events[e] = firstOf(override(e.Message().Node(), goOverride), goName(e.Name))
+	}
+	g.branches = map[*Shape]bool{}
+	for _, s := range g.Shapes {
+		for _, b := range s.Branches {
+			g.branches[b.Shape] = g.branches[b.Shape] || s.Tag == ""
+		}
 	}
 	if g.Only != Types {
 		g.runtime()
@@ -182,7 +190,7 @@ func (g *golang) doc(name, doc, otherwise string, deprecated bool) {
 func (g *golang) types() {
 	for _, s := range g.Shapes {
 		name := g.names[s]
-		switch s.Kind {
+		switch goKind(s) {
 		case Object:
 			g.object(name, s)
 		case Enum:
@@ -202,15 +210,34 @@ func (g *golang) goType(s *Shape) string {
 	return t
 }
 
+// goKind is the kind of a shape. A list or a map whose schema states no type may be
+// anything else besides, and so is kept as it came; an object has a field for that.
+// So is an enum of numbers that no constant of Go can be.
+func goKind(s *Shape) Kind {
+	switch {
+	case s.Loose && s.Kind != Object:
+		return Any
+	case s.Kind != Enum:
+	case s.Base == Integer && slices.ContainsFunc(s.Values, func(v *syntax.Node) bool { _, err := strconv.ParseInt(v.Value, 10, 64); return err != nil }),
+		s.Base == Number && slices.ContainsFunc(s.Values, func(v *syntax.Node) bool { _, err := strconv.ParseFloat(v.Value, 64); return err != nil }):
+		return Any
+	}
+	return s.Kind
+}
+
 func isReference(t string) bool {
 	return strings.HasPrefix(t, "[]") || strings.HasPrefix(t, "map[") || t == "any" || t == "json.RawMessage"
 }
 
 func (g *golang) plain(s *Shape) string {
-	switch s.Kind {
+	switch goKind(s) {
 	case Boolean:
 		return "bool"
 	case Integer:
+		if wide(s) {
+			g.imports["encoding/json"] = true
+			return "json.Number"
+		}
 		return "int64"
 	case Number:
 		return "float64"
@@ -268,8 +295,12 @@ func (g *golang) object(name string, s *Shape) {
 	g.doc(name, s.Doc, name+" is an object of the contract.", s.Deprecated)
 	g.p("type %s struct {", name)
 	used := map[string]bool{}
-	if s.Item != nil {
+	rest := rest(s, g.branches[s])
+	if rest != nil {
 		used["Rest"] = true
+	}
+	if s.Loose {
+		used["Other"] = true
 	}
 	type made struct {
 		field *Field
@@ -299,9 +330,14 @@ func (g *golang) object(name string, s *Shape) {
 		}
 		g.p("\t%s %s `json:%s`", f.name, f.typ, strconv.Quote(tag))
 	}
-	if s.Item != nil {
+	if rest != nil {
 		g.comment("\t", "Rest are the properties of other names.")
-		g.p("\tRest map[string]%s `json:\"-\"`", g.goType(s.Item))
+		g.p("\tRest map[string]%s `json:\"-\"`", g.goType(rest))
+	}
+	if s.Loose {
+		g.imports["encoding/json"] = true
+		g.comment("\t", "Other is what came in the place of the object, nil where that did: the contract states no type, and lets other values pass.")
+		g.p("\tOther json.RawMessage `json:\"-\"`")
 	}
 	g.p("}")
 	g.imports["github.com/treaty-events/treaty/codec"] = true
@@ -315,18 +351,24 @@ func (g *golang) object(name string, s *Shape) {
 	g.p("")
 	g.p("func (o *%s) read(r *codec.Reader) {", name)
 	g.p("*o = %s{}", name)
+	if s.Loose {
+		g.p("if !r.IsObject() {")
+		g.p("o.Other = r.Raw()")
+		g.p("return")
+		g.p("}")
+	}
 	g.p("r.Object(func(name []byte) {")
 	g.p("switch string(name) {")
 	for _, f := range fields {
 		g.p("case %s:", strconv.Quote(f.field.Name))
 		g.readField("o."+f.name, f.typ, f.field)
 	}
-	if s.Item != nil {
-		t := g.goType(s.Item)
+	if rest != nil {
+		t := g.goType(rest)
 		g.p("default:")
 		g.p("key := string(name)")
 		g.p("var value %s", t)
-		g.read("value", t, s.Item)
+		g.read("value", t, rest)
 		g.p("if o.Rest == nil { o.Rest = map[string]%s{} }", t)
 		g.p("o.Rest[key] = value")
 	}
@@ -335,12 +377,12 @@ func (g *golang) object(name string, s *Shape) {
 	g.p("}")
 	// encoding/json writes what has to be written, but for names that a tag cannot
 	// have, properties of any name, and slices and maps that nobody made.
-	special, filled := s.Item != nil, s.Item != nil && g.fills(s.Item)
+	special, filled := rest != nil, rest != nil && g.fills(rest)
 	for _, f := range fields {
 		special = special || !isTag(f.field.Name)
 		filled = filled || g.fillsField(f.field)
 	}
-	if !special && !filled {
+	if !special && !filled && !s.Loose {
 		return
 	}
 	g.imports["encoding/json"] = true
@@ -349,13 +391,16 @@ func (g *golang) object(name string, s *Shape) {
 	case special && filled:
 		g.p("// MarshalJSON writes the object. A slice or a map that has to be there and is nil is")
 		g.p("// written as an empty one.")
-	case special:
+	case special || s.Loose && !filled:
 		g.p("// MarshalJSON writes the object.")
 	default:
 		g.p("// MarshalJSON writes the object: a slice or a map that has to be there and is nil as an")
 		g.p("// empty one.")
 	}
 	g.p("func (o %s) MarshalJSON() ([]byte, error) {", name)
+	if s.Loose {
+		g.p("if o.Other != nil { return o.Other, nil }")
+	}
 	for _, f := range fields {
 		if g.fillsField(f.field) {
 			g.fill("o."+f.name, f.field.Shape, f.field.Required)
@@ -367,11 +412,11 @@ func (g *golang) object(name string, s *Shape) {
 		g.p("}")
 		return
 	}
-	if s.Item != nil {
+	if rest != nil {
 		g.p("members := make(map[string]any, len(o.Rest)+%d)", len(fields))
-		if g.fills(s.Item) {
+		if g.fills(rest) {
 			g.p("for name, value := range o.Rest {")
-			g.fill("value", s.Item, true)
+			g.fill("value", rest, true)
 			g.p("members[name] = value")
 			g.p("}")
 		} else {
@@ -395,7 +440,8 @@ func (g *golang) object(name string, s *Shape) {
 // fills is whether a value may have a nil slice or map in it, that encoding/json
 // would write as null where null is no value.
 func (g *golang) fills(s *Shape) bool {
-	return (s.Kind == Array || s.Kind == Map) && (!s.Nullable || g.fills(s.Item))
+	kind := goKind(s)
+	return (kind == Array || kind == Map) && (!s.Nullable || g.fills(s.Item))
 }
 
 // fillsField is that of a property. Of one that need not be there nil is absence.
@@ -406,7 +452,8 @@ func (g *golang) fillsField(f *Field) bool {
 	case f.Shape.Nullable: // behind a pointer
 		return false
 	}
-	return (f.Shape.Kind == Array || f.Shape.Kind == Map) && g.fills(f.Shape.Item)
+	kind := goKind(f.Shape)
+	return (kind == Array || kind == Map) && g.fills(f.Shape.Item)
 }
 
 // fill makes nil slices and maps empty ones, in a copy of those that hold them. Of
@@ -526,11 +573,15 @@ func (g *golang) read(to, typ string, s *Shape) {
 }
 
 func (g *golang) readPlain(to, typ string, s *Shape) {
-	switch s.Kind {
+	switch goKind(s) {
 	case Boolean:
 		g.p("%s = r.Bool()", to)
 	case Integer:
-		g.p("%s = r.Int64()", to)
+		if typ == "json.Number" {
+			g.p("%s = r.Number()", to)
+		} else {
+			g.p("%s = r.Int64()", to)
+		}
 	case Number:
 		g.p("%s = r.Float64()", to)
 	case String:
@@ -601,8 +652,8 @@ func (g *golang) union(name string, s *Shape) {
 	for _, b := range s.Branches {
 		t := g.plain(b.Shape)
 		one := branch{b, t, t}
-		if b.Shape.Kind != Object && b.Shape.Kind != Enum {
-			one.typ = g.take(name + map[Kind]string{Boolean: "Boolean", Integer: "Integer", Number: "Number", String: "String", Array: "Array", Map: "Object", Union: g.names[b.Shape], Tuple: "Tuple", Any: "Value", Null: "Null"}[b.Shape.Kind])
+		if kind := goKind(b.Shape); kind != Object && kind != Enum {
+			one.typ = g.take(name + map[Kind]string{Boolean: "Boolean", Integer: "Integer", Number: "Number", String: "String", Array: "Array", Map: "Object", Union: g.names[b.Shape], Tuple: "Tuple", Any: "Value", Null: "Null"}[goKind(b.Shape)])
 			wrappers = append(wrappers, one)
 		}
 		if seen[one.typ] {
@@ -625,7 +676,7 @@ func (g *golang) union(name string, s *Shape) {
 		switch {
 		case b.value == "json.RawMessage":
 			g.p("type %s struct{ json.RawMessage }", b.typ)
-		case b.Shape.Kind == Union || b.value == dateTime:
+		case b.Shape.Kind == Union || b.value == dateTime || b.value == "json.Number":
 			g.imports["encoding/json"] = true
 			g.p("type %s struct{ Value %s }", b.typ, b.value)
 			g.p("")
@@ -633,7 +684,7 @@ func (g *golang) union(name string, s *Shape) {
 			g.p("func (b %s) MarshalJSON() ([]byte, error) { return json.Marshal(b.Value) }", b.typ)
 		default:
 			g.p("type %s %s", b.typ, b.value)
-			if b.Shape.Kind != Array && b.Shape.Kind != Map {
+			if kind := goKind(b.Shape); kind != Array && kind != Map {
 				continue
 			}
 			g.imports["encoding/json"] = true
@@ -675,7 +726,7 @@ func (g *golang) union(name string, s *Shape) {
 		switch {
 		case b.typ == b.value:
 			g.p("return value, r.End()")
-		case b.value == "json.RawMessage", b.Shape.Kind == Union, b.value == dateTime:
+		case b.value == "json.RawMessage", b.Shape.Kind == Union, b.value == dateTime, b.value == "json.Number":
 			g.p("return %s{value}, r.End()", b.typ)
 		default:
 			g.p("return %s(value), r.End()", b.typ)
@@ -690,7 +741,12 @@ func (g *golang) union(name string, s *Shape) {
 		g.p("tag := \"\"")
 		g.p("r := codec.NewReader(text)")
 		g.p("r.Object(func(name []byte) { if string(name) == %s { tag = r.String() } })", strconv.Quote(s.Tag))
-		g.p("if err := r.End(); err != nil { return nil, err }")
+		if slices.ContainsFunc(s.Branches, func(b *Branch) bool { return b.Shape.Loose }) {
+			bySchema = true // it may be no object
+			g.p("if err := r.End(); err != nil { tag = \"\" }")
+		} else {
+			g.p("if err := r.End(); err != nil { return nil, err }")
+		}
 		g.p("switch tag {")
 		for _, b := range branches {
 			var tags []string

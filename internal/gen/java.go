@@ -67,7 +67,7 @@ ClassValue Compiler Double Enum Float InheritableThreadLocal Integer Long Math M
 ProcessHandle Record Runtime RuntimePermission SecurityManager Short StackTraceElement StackWalker StrictMath String StringBuffer StringBuilder
 System Thread ThreadGroup ThreadLocal Throwable Void Exception Error RuntimeException Deprecated FunctionalInterface Override SafeVarargs
 SuppressWarnings JsonCreator JsonValue JsonNode ObjectNode BigDecimal BigInteger List Map Set Objects Optional UUID Function Collections
-LinkedHashMap HashMap Instant Builder Problem ContractException Maybe DateTime Json Schema Regex Formats Rules Event Events EventTypes UnknownEvent
+LinkedHashMap HashMap Instant Builder Problem ContractException Loose Maybe DateTime Json Schema Regex Formats Rules Event Events EventTypes UnknownEvent
 NAMES TYPE`
 
 // javaWords are what no identifier can be.
@@ -202,6 +202,9 @@ func (j *java) generate() ([]File, error) {
 				if b.Shape.Kind == Object || b.Shape.Kind == Enum {
 					name := j.names[b.Shape.Name]
 					j.whole[b.Shape.Name] = j.whole[b.Shape.Name] || s.Tag == ""
+					if isLoose(b.Shape) {
+						continue // in a record of the union's own
+					}
 					if !slices.Contains(j.unions[name], j.names[s.Name]) {
 						j.unions[name] = append(j.unions[name], j.names[s.Name])
 					}
@@ -559,18 +562,6 @@ func javaNullable(s *Shape) bool {
 	return s.Nullable
 }
 
-// wide is whether the bounds of an integer say that a long does not do.
-func wide(s *Shape) bool {
-	for _, keyword := range []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "const"} {
-		if v := s.At.Get(keyword); v.Is(syntax.Number) {
-			if _, err := strconv.ParseInt(v.Value, 10, 64); err != nil && len(strings.Trim(v.Value, "-+.0123456789")) == 0 && len(v.Value) > 18 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // boxed is the class of a shape's values.
 func (j *java) boxed(u *javaUnit, s *Shape) string {
 	t := j.plain(u, s)
@@ -580,7 +571,21 @@ func (j *java) boxed(u *javaUnit, s *Shape) string {
 	return t
 }
 
+// plain is the class of a value that is not null.
 func (j *java) plain(u *javaUnit, s *Shape) string {
+	if isLoose(s) {
+		return "Loose<" + j.stated(u, s) + ">"
+	}
+	return j.stated(u, s)
+}
+
+// isLoose is whether a type has a class and values of other types conform, too.
+func isLoose(s *Shape) bool {
+	return s.Loose && (s.Kind == Object || s.Kind == Array || s.Kind == Map)
+}
+
+// stated is the class of a value of the type that the schema means.
+func (j *java) stated(u *javaUnit, s *Shape) string {
 	switch s.Kind {
 	case Boolean:
 		return "Boolean"
@@ -626,6 +631,16 @@ func (j *java) reader(s *Shape) string {
 }
 
 func (j *java) plainReader(s *Shape) string {
+	switch {
+	case isLoose(s) && s.Kind == Array:
+		return "Loose.list(" + j.statedReader(s) + ")"
+	case isLoose(s):
+		return "Loose.object(" + j.statedReader(s) + ")"
+	}
+	return j.statedReader(s)
+}
+
+func (j *java) statedReader(s *Shape) string {
 	switch s.Kind {
 	case Boolean:
 		return "Json::bool"
@@ -679,12 +694,13 @@ func (j *java) component(u *javaUnit, s *Shape, wire, name string, required bool
 	case required && !null:
 		c.how, c.typ = "required", javaPrimitive(c.boxed)
 		c.read = "Json.required(json, " + key + ", " + j.plainReader(s) + ")"
-		switch s.Kind {
-		case Array:
+		switch {
+		case isLoose(s):
+		case s.Kind == Array:
 			c.copy = "List"
-		case Map:
+		case s.Kind == Map:
 			c.copy = "Map"
-		case Enum:
+		case s.Kind == Enum:
 			if len(s.Values) == 1 && !j.open[s.Name] {
 				c.fallback = j.names[s.Name] + "." + j.constants(s)[0]
 			}
@@ -887,7 +903,7 @@ func (j *java) object(s *Shape) error {
 		all = append(all, c)
 		keys = append(keys, javaText(f.Name))
 	}
-	rest := j.rest(s)
+	rest := rest(s, j.whole[s.Name])
 	if rest != nil {
 		member, err := j.member(nil, "rest", used)
 		if err != nil {
@@ -939,27 +955,6 @@ func (j *java) object(s *Shape) error {
 	}
 	u.p("}")
 	j.finish(name, u)
-	return nil
-}
-
-// rest is the shape of the properties of other names, nil where they are not kept:
-// readers leave out what is not declared. But an alternative of a union may have
-// been taken for the properties of another, and a schema that says more of an
-// object than its properties may be about any.
-func (j *java) rest(s *Shape) *Shape {
-	if s.Item != nil || s.Avro {
-		return s.Item
-	}
-	if v := s.At.Get("additionalProperties"); v.Is(syntax.Bool) && !v.IsTrue() {
-		return nil
-	}
-	keep := j.whole[s.Name]
-	for _, keyword := range []string{"unevaluatedProperties", "dependentSchemas", "dependentRequired", "dependencies", "not", "if", "anyOf", "oneOf", "minProperties", "propertyNames"} {
-		keep = keep || s.At.Get(keyword) != nil
-	}
-	if keep {
-		return &Shape{Kind: Any}
-	}
 	return nil
 }
 
@@ -1148,7 +1143,7 @@ func (j *java) union(s *Shape) error {
 	var wrappers []wrapper
 	taken := map[string]bool{}
 	for _, b := range s.Branches {
-		if b.Shape.Kind == Object || b.Shape.Kind == Enum {
+		if (b.Shape.Kind == Object || b.Shape.Kind == Enum) && !isLoose(b.Shape) {
 			one := j.names[b.Shape.Name]
 			if !slices.Contains(permits, one) {
 				permits = append(permits, one)
@@ -1157,7 +1152,7 @@ func (j *java) union(s *Shape) error {
 			continue
 		}
 		want := "Of" + map[Kind]string{Boolean: "Boolean", Integer: "Integer", Number: "Number", String: "String", Array: "List", Map: "Map", Tuple: "Tuple", Any: "Value", Null: "Null"}[b.Shape.Kind]
-		if b.Shape.Kind == Union {
+		if b.Shape.Kind == Union || b.Shape.Kind == Object {
 			want = "Of" + j.names[b.Shape.Name]
 		}
 		one := want
@@ -1224,6 +1219,7 @@ func (j *java) union(s *Shape) error {
 			}
 			u.p("            case %s:", strings.Join(tags, ", "))
 			u.p("                return %s;", reads[i])
+			bySchema = bySchema || b.Shape.Loose // and then it may have no tag
 			for _, f := range b.Shape.Fields {
 				if f.Name == s.Tag && (f.Shape.Kind != Enum || j.open[f.Shape.Name]) {
 					bySchema = true

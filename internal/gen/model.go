@@ -35,7 +35,7 @@ type Shape struct {
 	Kind     Kind
 	Name     string // words in camel case with a capital first: OrderPaidPayload
 	Doc      string // title and description, as written
-	Format   string // of a String, as the schema names it
+	Format   string // of a String or an Integer, as the schema names it
 	Nullable bool   // null is a value, too
 	Fields   []*Field
 	Item     *Shape
@@ -55,6 +55,27 @@ type Shape struct {
 	Dialect schema.Dialect
 }
 
+// rest is the shape of the properties of other names, nil where they are not kept:
+// readers leave out what is not declared. But an alternative of a union without a
+// tag (branch) may have been taken for the properties of another, and a schema that
+// says more of an object than its properties may be about any.
+func rest(s *Shape, branch bool) *Shape {
+	if s.Item != nil || s.Avro {
+		return s.Item
+	}
+	if v := s.At.Get("additionalProperties"); v.Is(syntax.Bool) && !v.IsTrue() {
+		return nil
+	}
+	keep := branch
+	for _, keyword := range []string{"unevaluatedProperties", "dependentSchemas", "dependentRequired", "dependencies", "not", "if", "anyOf", "oneOf", "minProperties", "propertyNames"} {
+		keep = keep || s.At.Get(keyword) != nil
+	}
+	if keep {
+		return &Shape{Kind: Any}
+	}
+	return nil
+}
+
 // Field is a property of an object.
 type Field struct {
 	Name     string // exactly as it travels
@@ -62,6 +83,19 @@ type Field struct {
 	Required bool
 	Doc      string
 	At       *syntax.Node
+}
+
+// wide is whether whole numbers of a shape may be ones that 64 bits with a sign do
+// not hold, and the contract says so.
+func wide(s *Shape) bool {
+	for _, keyword := range []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "const"} {
+		if v := s.At.Get(keyword); v.Is(syntax.Number) {
+			if _, err := strconv.ParseInt(v.Value, 10, 64); err != nil && len(strings.Trim(v.Value, "-+.0123456789")) == 0 && len(v.Value) > 18 {
+				return true
+			}
+		}
+	}
+	return s.Format == "uint64" && s.At.Get("maximum") == nil && s.At.Get("exclusiveMaximum") == nil
 }
 
 // Branch is an alternative of a union.
@@ -489,7 +523,7 @@ func (b *builder) compose(f *facts, hint string) *Shape {
 	case "boolean":
 		s.Kind = Boolean
 	case "integer":
-		s.Kind = Integer
+		s.Kind, s.Format = Integer, f.format
 	case "number":
 		s.Kind = Number
 	case "string":

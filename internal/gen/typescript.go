@@ -23,8 +23,9 @@ import (
 // date, time, duration, email, idn-email, hostname, idn-hostname, ipv4, ipv6, uri,
 // uri-reference, iri, iri-reference, uri-template, uuid, json-pointer,
 // relative-json-pointer and regex. Numbers are checked as decimals, exactly as they
-// came; an event with one that a number of JavaScript does not hold is refused, since
-// passing it on would change it.
+// came. Whole numbers that the contract lets be more than a number of JavaScript holds
+// are bigint; an event with any other that it does not hold is refused, since passing
+// it on would change it.
 var typescriptTarget = &Target{Name: "typescript", Title: "a TypeScript module without dependencies", Override: tsOverride, Generate: func(in *Input) ([]File, error) {
 	t := &typescript{Input: in, used: map[string]bool{}, names: map[string]string{}, events: map[*Event]string{}, needs: map[*Shape]bool{}, codecs: map[*Shape]string{}}
 	if err := t.settle(); err != nil {
@@ -229,8 +230,8 @@ func parts(s *Shape) []*Shape {
 }
 
 // settleCodecs finds the shapes of an event's data that are not written in
-// TypeScript as they travel: with properties that have other names there, or with
-// defaults to be filled in.
+// TypeScript as they travel: with properties that have other names there, with
+// defaults to be filled in, or with large whole numbers.
 func (t *typescript) settleCodecs(e *Event) error {
 	var err error
 	var all []*Shape
@@ -255,6 +256,9 @@ func (t *typescript) settleCodecs(e *Event) error {
 				t.needs[s] = true
 			}
 		}
+		if isBig(s) {
+			t.needs[s] = true
+		}
 	}
 	for changed := true; changed; {
 		changed = false
@@ -272,6 +276,48 @@ func (t *typescript) settleCodecs(e *Event) error {
 		}
 	}
 	return err
+}
+
+// isBig is whether whole numbers of a shape may be ones that a number of JavaScript
+// does not hold, and the contract says so: by the format int64 or uint64, by a
+// bound beyond, by a listed value, or as a long of Avro that is no time. They are
+// bigint.
+func isBig(s *Shape) bool {
+	const safe = 1<<53 - 1
+	beyond := func(n *syntax.Node) bool {
+		if !n.Is(syntax.Number) {
+			return false
+		}
+		f, err := strconv.ParseFloat(n.Value, 64)
+		return err != nil || f > safe || f < -safe
+	}
+	within := func(keywords ...string) bool {
+		return slices.ContainsFunc(keywords, func(keyword string) bool {
+			n := s.At.Get(keyword)
+			return n.Is(syntax.Number) && !beyond(n)
+		})
+	}
+	switch {
+	case s.Kind == Enum:
+		return s.Base == Integer && slices.ContainsFunc(s.Values, beyond)
+	case s.Kind != Integer:
+		return false
+	case s.Avro:
+		logical := ""
+		if s.At.Is(syntax.Mapping) {
+			logical = s.At.Get("logicalType").Str()
+		}
+		return avroName(s.At) == "long" && !strings.Contains(logical, "time")
+	case !s.At.Is(syntax.Mapping):
+		return false
+	}
+	for _, keyword := range []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"} {
+		if beyond(s.At.Get(keyword)) {
+			return true
+		}
+	}
+	return (s.Format == "int64" || s.Format == "uint64") &&
+		!(within("maximum", "exclusiveMaximum") && (s.Format == "uint64" || within("minimum", "exclusiveMinimum")))
 }
 
 func firstError(have, next error) error {
@@ -407,7 +453,7 @@ func (t *typescript) doc(indent, doc string, deprecated bool) {
 }
 
 // literal is a value of an enum as a type, "" where there is no such literal.
-func literal(v *syntax.Node) string {
+func literal(v *syntax.Node, big bool) string {
 	switch v.Kind {
 	case syntax.String:
 		return tsString(v.Value)
@@ -415,6 +461,12 @@ func literal(v *syntax.Node) string {
 		return strconv.FormatBool(v.IsTrue())
 	}
 	text := string(schema.AppendJSON(nil, v))
+	if big {
+		if strings.Trim(text, "-0123456789") != "" {
+			return ""
+		}
+		return text + "n"
+	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return ""
@@ -429,9 +481,12 @@ func literal(v *syntax.Node) string {
 // literals are the alternatives of an enum's type.
 func (t *typescript) literals(s *Shape) []string {
 	base := map[Kind]string{String: "string", Integer: "number", Number: "number", Boolean: "boolean"}[s.Base]
+	if isBig(s) {
+		base = "bigint"
+	}
 	var all []string
 	for _, v := range s.Values {
-		one := literal(v)
+		one := literal(v, isBig(s))
 		if one == "" {
 			return []string{base}
 		}
@@ -457,7 +512,16 @@ func (t *typescript) alternatives(s *Shape) []string {
 	if s.Kind == Enum && t.names[s.Name] == "" {
 		all = t.literals(s)
 	}
-	if s.Nullable && s.Kind != Any && s.Kind != Null {
+	if s.Loose {
+		// No type is stated: values of others conform, too.
+		all = append(all, "string", "number", "boolean")
+		if s.Kind == Array || s.Kind == Tuple {
+			all = append(all, "{ [name: string]: unknown }")
+		} else {
+			all = append(all, "unknown[]")
+		}
+	}
+	if (s.Nullable || s.Loose) && s.Kind != Any && s.Kind != Null {
 		all = append(all, "null")
 	}
 	return all
@@ -469,7 +533,12 @@ func (t *typescript) plain(s *Shape) string {
 		return "null"
 	case Boolean:
 		return "boolean"
-	case Integer, Number:
+	case Integer:
+		if isBig(s) {
+			return "bigint"
+		}
+		return "number"
+	case Number:
 		return "number"
 	case String:
 		return "string"
@@ -820,7 +889,7 @@ func (t *typescript) event(e *Event) {
 	}
 	switch {
 	case whole && e.Payload != nil && e.Payload.Kind == Object:
-		t.p("} & %s;", t.typeOf(e.Payload))
+		t.p("} & %s;", t.plain(e.Payload)) // an event is an object, whatever types are stated
 		return
 	case whole:
 		t.p("  data?: unknown;")
@@ -1054,6 +1123,7 @@ func (t *typescript) codec(s *Shape) string {
 
 // tsCodec is how the values of a shape are written otherwise.
 type tsCodec struct {
+	big    bool // whole numbers are bigint
 	fields map[string]tsCodecField
 	order  []string
 	rest   *Shape
@@ -1074,7 +1144,7 @@ func (t *typescript) codecOf(s *Shape) (*tsCodec, error) {
 		}
 		return sub
 	}
-	c := &tsCodec{fields: map[string]tsCodecField{}}
+	c := &tsCodec{fields: map[string]tsCodecField{}, big: isBig(s)}
 	switch s.Kind {
 	case Object:
 		for _, f := range s.Fields {
@@ -1131,6 +1201,7 @@ func (t *typescript) mergedCodec(s *Shape) (*tsCodec, error) {
 		if err != nil {
 			return nil, err
 		}
+		merged.big = merged.big || c.big
 		switch leaf.Kind {
 		case Object, Map:
 			if objects++; objects > 1 && merged.rest != c.rest {
@@ -1166,6 +1237,9 @@ func (t *typescript) writeCodec(s *Shape) error {
 	t.p("")
 	t.p("function %s(): Codec {", t.codec(s))
 	t.p("  return {")
+	if c.big {
+		t.p("    big: true,")
+	}
 	if len(c.order) > 0 {
 		t.p("    fields: {")
 		for _, name := range c.order {

@@ -29,6 +29,8 @@ export type Reading<E> =
 
 /** How a value is written in TypeScript where that is not how it travels. */
 export interface Codec {
+  /** Whole numbers are bigint. */
+  readonly big?: boolean;
   readonly fields?: {
     readonly [name: string]: {
       readonly name: string;
@@ -65,8 +67,9 @@ export interface EventSchemas {
 // JSON. JSON.parse rounds numbers, keeps the last of two members of one name, and
 // lets lone surrogates pass; a contract does not.
 
-/** A number that the language's own cannot hold exactly. No event has one: it is
- * refused when all else has been looked at. */
+/** A number that the language's own cannot hold exactly. No event has one: it is a
+ * bigint where the contract says so, and refused elsewhere when all else has been
+ * looked at. */
 class ExactNumber {
   readonly text: string;
 
@@ -1707,7 +1710,22 @@ function decodeBase64(text: string): string | undefined {
 }
 
 // ---------------------------------------------------------------------------
-// Names in TypeScript that are not those that travel.
+// Names and numbers in TypeScript that are not those that travel.
+
+/** A bigint with more digits than this takes long to make of a text. */
+const maxDigits = 1000;
+
+function toBig(value: number | ExactNumber): bigint | undefined {
+  const d = decimalOf(value);
+  if (d.exponent < 0 || d.digits.length + d.exponent > maxDigits) return undefined;
+  const digits = BigInt(d.digits + "0".repeat(d.exponent));
+  return d.negative ? -digits : digits;
+}
+
+function fromBig(value: bigint): number | ExactNumber {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : new ExactNumber(String(value));
+}
 
 function decode(
   value: unknown,
@@ -1715,7 +1733,16 @@ function decode(
   pointer: string,
   problems: Problem[],
 ): unknown {
-  if (codec === undefined) return value;
+  if (codec === undefined) {
+    inexact(value, pointer, problems);
+    return value;
+  }
+  if (typeof value === "number" || value instanceof ExactNumber) {
+    const big = codec.big === true ? toBig(value) : undefined;
+    if (big !== undefined) return big;
+    inexact(value, pointer, problems);
+    return value;
+  }
   if (Array.isArray(value)) {
     return value.map((item: unknown, i) => {
       const inner =
@@ -1723,7 +1750,7 @@ function decode(
       return decode(item, inner?.(), `${pointer}/${i}`, problems);
     });
   }
-  if (typeof value !== "object" || value === null || value instanceof ExactNumber) return value;
+  if (typeof value !== "object" || value === null) return value;
   const out: Members = {};
   const members = value as Members;
   for (const name of Object.keys(members)) {
@@ -1756,6 +1783,7 @@ function decode(
 
 function encode(value: unknown, codec: Codec | undefined): unknown {
   if (codec === undefined) return value;
+  if (typeof value === "bigint" && codec.big === true) return fromBig(value);
   if (Array.isArray(value)) {
     return value.map((item: unknown, i) => {
       const inner =
@@ -1778,6 +1806,18 @@ function encode(value: unknown, codec: Codec | undefined): unknown {
     );
   }
   return out;
+}
+
+/** Writes a value as JSON.stringify does, and numbers that it cannot as they are. */
+function write(value: unknown): string {
+  if (value instanceof ExactNumber) return value.text;
+  if (Array.isArray(value)) return `[${value.map(write).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members: string[] = [];
+  for (const [name, member] of Object.entries(value)) {
+    if (member !== undefined) members.push(`${JSON.stringify(name)}:${write(member)}`);
+  }
+  return `{${members.join(",")}}`;
 }
 
 /** Finds what JSON.stringify would write as something else, or not at all. */
@@ -1958,7 +1998,6 @@ export class Contract<E extends { readonly type: string }> {
       }
     }
     const problems = this.side(this.readers, type, (e) => e.read)?.check(event) ?? [];
-    if (problems.length === 0) inexact(event, "", problems);
     const codec = this.events.get(type)?.codec?.();
     const decoded = problems.length === 0 ? decode(event, codec, "", problems) : undefined;
     return problems.length > 0
@@ -2010,17 +2049,19 @@ export class Contract<E extends { readonly type: string }> {
     const problems = this.validate(event);
     if (problems.length > 0)
       throw new ContractError(`cannot write an event of type ${event.type}`, problems);
-    return JSON.stringify(encode(event, this.events.get(event.type)?.codec?.()));
+    const codec = this.events.get(event.type)?.codec?.();
+    return codec === undefined ? JSON.stringify(event) : write(encode(event, codec));
   }
 
   /** Writes an event in the JSON format as it is. */
   stringify(event: E): string {
-    const travelling = encode(event, this.events.get(event.type)?.codec?.());
+    const codec = this.events.get(event.type)?.codec?.();
+    const travelling = encode(event, codec);
     const problems: Problem[] = [];
     unwritable(travelling, "", 0, problems);
     if (problems.length > 0)
       throw new ContractError(`cannot write an event of type ${event.type}`, problems);
-    return JSON.stringify(travelling);
+    return codec === undefined ? JSON.stringify(travelling) : write(travelling);
   }
 }
 
