@@ -3,7 +3,8 @@
 //
 //	nats://user:password@host:4222,host2:4222
 //	nats://host?creds=FILE
-//	nats://host?token=…   (better: TREATY_BROKER_TOKEN)
+//	nats://token@host     (better: TREATY_BROKER_TOKEN)
+//	nats://host?token=…   (the same)
 //
 // Settings of channels:
 //
@@ -59,11 +60,14 @@ const pullWait = 5 * time.Second
 
 func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	var options []nats.Option
-	if t.User != "" || t.Password != "" {
-		options = append(options, nats.UserInfo(t.User, t.Password))
-	}
 	if token := t.Params.Get("token"); token != "" {
 		t.Token = token
+	}
+	switch {
+	case t.User != "" && t.Password == "" && t.Token == "":
+		t.Token = t.User // as in every URL of NATS
+	case t.User != "" || t.Password != "":
+		options = append(options, nats.UserInfo(t.User, t.Password))
 	}
 	if t.Token != "" {
 		options = append(options, nats.Token(t.Token))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,6 +55,35 @@ func TestReal(t *testing.T) {
 func TestCredentialsMissing(t *testing.T) {
 	if _, err := broker.Open(t.Context(), "nats://127.0.0.1:1?creds="+t.TempDir()+"/none", nats.Adapter); !errors.Is(err, broker.ErrUsage) {
 		t.Error(err)
+	}
+}
+
+// TestToken: a token is written where a user without a password would be, or is a
+// parameter.
+func TestToken(t *testing.T) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, Authorization: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server did not start")
+	}
+	address := s.Addr().String()
+	for _, url := range []string{"nats://secret@" + address, "nats://" + address + "?token=secret"} {
+		b, err := broker.Open(t.Context(), url, nats.Adapter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, url := range []string{"nats://wrong@" + address, "nats://" + address} {
+		if _, err := broker.Open(t.Context(), url, nats.Adapter); !errors.Is(err, broker.ErrDenied) || strings.Contains(err.Error(), "wrong@") {
+			t.Error(err)
+		}
 	}
 }
 
