@@ -99,10 +99,13 @@ func (b *Broker) dial(ctx context.Context) (*amqp091.Connection, error) {
 	}
 	scheme := "amqp://"
 	if b.target.TLS != nil {
-		scheme, config.TLSClientConfig = "amqps://", b.target.TLS
+		scheme = "amqps://"
 	}
 	var last error
 	for _, host := range b.target.Hosts {
+		if b.target.TLS != nil {
+			config.TLSClientConfig = b.target.TLS.Clone() // the client notes in it whose certificate it expects
+		}
 		conn, err := amqp091.DialConfig(scheme+host, config)
 		if err == nil {
 			return conn, nil

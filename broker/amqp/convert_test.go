@@ -2,7 +2,9 @@ package amqp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +90,32 @@ func TestNames(t *testing.T) {
 	}
 	if _, err := b.Subscribe(ctx, broker.Channel{Address: long[:250]}, broker.Options{Group: "billing", Start: latest}, nil); !errors.Is(err, broker.ErrUsage) {
 		t.Error(err)
+	}
+}
+
+// TestServerName: the name of one host is not expected of the next.
+func TestServerName(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	b := &Broker{target: &broker.Target{Scheme: "amqps", Hosts: []string{l.Addr().String()}, TLS: &tls.Config{MinVersion: tls.VersionTLS12}}}
+	if conn, err := b.dial(t.Context()); err == nil {
+		conn.Close()
+		t.Fatal("something answered")
+	}
+	if name := b.target.TLS.ServerName; name != "" {
+		t.Errorf("%q is expected of every host", name)
 	}
 }
 
