@@ -474,7 +474,9 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	if s.group != "" {
 		s.group = channel.Setting("kafka.group", s.group+"."+topic)
 	}
-	opts := append([]kgo.Opt{kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(384 << 10), kgo.FetchMaxWait(time.Second), kgo.KeepRetryableFetchErrors()}, b.options...)
+	// Several times as much is in memory: what is handled, and what comes meanwhile,
+	// and what was compressed.
+	opts := append([]kgo.Opt{kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(256 << 10), kgo.FetchMaxWait(time.Second), kgo.KeepRetryableFetchErrors()}, b.options...)
 	if s.group == "" {
 		at := map[int32]kgo.Offset{}
 		for p, o := range offsets[topic] {

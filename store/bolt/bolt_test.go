@@ -210,7 +210,7 @@ func TestWrongFiles(t *testing.T) {
 			b, err := tx.CreateBucket([]byte(bucket))
 			if err == nil && bucket == "treaty" {
 				_, _ = tx.CreateBucket([]byte("done"))
-				err = b.Put([]byte("format"), []byte("2"))
+				err = b.Put([]byte("format"), []byte("3"))
 			}
 			return err
 		}); err != nil {
@@ -226,7 +226,7 @@ func TestWrongFiles(t *testing.T) {
 		folder:                                                            "choose",
 		filepath.Join(write("file", nil), "below"):                        "choose a folder",
 		foreign: `bucket "users"`,
-		newer:   `format is "2"`,
+		newer:   `format is "3"`,
 	} {
 		if s, err := bolt.Open(path); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want %q", path, err, want)
