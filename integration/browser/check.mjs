@@ -19,19 +19,21 @@ function hold(what, is, more = "") {
   if (!is) wrong++;
 }
 const file = (name) => pathToFileURL(join(folder, name)).href;
-const browser = await chromium.launch({ executablePath: process.env.TREATY_CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox"] });
+const launch = () => chromium.launch({ executablePath: process.env.TREATY_CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await launch();
 
-async function open(options) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+async function open(options, by = browser) {
+  const context = await by.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   page.on("console", (m) => { if (m.type() === "error" || m.type() === "warning") hold("the console is quiet", false, `${page.url()}: ${m.text()}`); });
   page.on("pageerror", (e) => hold("no script fails", false, `${page.url()}: ${e.message}`));
   return page;
 }
 
-async function accessible(page, name) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => self.axe.run(document, { resultTypes: ["violations"], preload: false }));
+// rules names those to look at; without it, all.
+async function accessible(page, name, rules) {
+  if (!(await page.evaluate(() => "axe" in self))) await page.evaluate(axe);
+  const { violations } = await page.evaluate((rules) => self.axe.run(document, { resultTypes: ["violations"], preload: false, ...(rules ? { runOnly: rules } : {}) }), rules);
   const serious = violations.filter((v) => v.impact === "serious" || v.impact === "critical");
   hold(`${name}: no serious violation`, serious.length === 0, serious.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + " " + n.failureSummary.replace(/\s+/g, " ").slice(0, 200)).join(" | ")}`).join("\n     "));
 }
@@ -51,17 +53,30 @@ const pages = [];
   }
 })(folder);
 hold("the export has pages", pages.length > 10);
-for (const [colorScheme, width] of [["light", 1280], ["dark", 1280], ["light", 380], ["dark", 380]]) {
-  const page = await open({ colorScheme, viewport: { width, height: 900 } });
+// A page is loaded once at each width, and painted again in the other scheme: colours
+// alone change with it, so only what is said of colours is looked at again. The two
+// widths are looked at side by side, each in its own browser.
+const ofColours = ["color-contrast", "link-in-text-block"];
+await Promise.all([1280, 380].map(async (width) => {
+  const own = await launch();
+  const page = await open({ colorScheme: "light", viewport: { width, height: 900 } }, own);
   for (const name of pages) {
+    await page.emulateMedia({ colorScheme: "light" });
     await page.goto(file(name));
-    const as = `${name}, ${colorScheme}, ${width}`;
-    await wide(page, as);
-    if (width === 1280 || name === "index.html" || name.includes("paid.v1")) await accessible(page, as);
-    await page.screenshot({ path: join(shots, `${name.replace(/[^a-z0-9]+/gi, "_")}-${colorScheme}-${width}.png`), fullPage: true });
+    let light;
+    for (const colorScheme of ["light", "dark"]) {
+      const as = `${name}, ${colorScheme}, ${width}`;
+      await page.emulateMedia({ colorScheme });
+      const colour = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      if (colorScheme === "light") light = colour;
+      else hold(`${as}: has its own colours`, colour !== light, colour);
+      await wide(page, as);
+      await accessible(page, as, colorScheme === "dark" ? ofColours : undefined);
+      await page.screenshot({ path: join(shots, `${name.replace(/[^a-z0-9]+/gi, "_")}-${colorScheme}-${width}.png`), fullPage: true });
+    }
   }
-  await page.context().close();
-}
+  await own.close();
+}));
 
 // Search: from the first key, by name and by field, with the keyboard alone.
 {
@@ -216,6 +231,102 @@ if (served) {
   await page.waitForFunction(() => /^Sent/.test(document.querySelector("[data-checked]").textContent));
   await page.waitForFunction((s) => [...document.querySelectorAll(".feed .subject")].some((e) => e.textContent === s), subject);
   hold("publish: what was sent comes on the stream", true);
+
+  // Both again as people have them: either scheme, either width.
+  for (const width of [1280, 380]) {
+    const page = await open({ viewport: { width, height: 900 } });
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      const as = `${colorScheme}, ${width}`;
+      await page.goto(served + "live.html");
+      await page.waitForSelector(".feed li:nth-child(20)");
+      await page.click("[data-pause]"); // what comes and goes is not looked at twice
+      await page.locator(".feed summary").first().click();
+      await page.waitForSelector(".feed details[open] pre");
+      await wide(page, `live, ${as}`);
+      await accessible(page, `live, ${as}`);
+      await page.screenshot({ path: join(shots, `live-${colorScheme}-${width}.png`), fullPage: true });
+      await page.goto(served + "events/orders.paid.v1.html");
+      await page.waitForFunction(() => /allows it/.test(document.querySelector("[data-checked]").textContent));
+      await page.fill("#event-text", '{"specversion": "1.0"}');
+      await page.waitForFunction(() => /does not allow it/.test(document.querySelector("[data-checked]").textContent));
+      await wide(page, `publish, ${as}`);
+      await accessible(page, `publish, ${as}`);
+      await page.screenshot({ path: join(shots, `publish-${colorScheme}-${width}.png`), fullPage: true });
+      await page.goto(served + "index.html");
+      await page.waitForSelector(".feed li");
+      await wide(page, `home with events, ${as}`);
+      await page.screenshot({ path: join(shots, `home-live-${colorScheme}-${width}.png`), fullPage: true });
+    }
+    await page.context().close();
+  }
+
+  // The keyboard alone: filter, pause, open an event; write one and send it.
+  {
+    const page = await open({});
+    const press = async (selector) => {
+      for (let i = 0; i < 120; i++) {
+        await page.keyboard.press("Tab");
+        if (await page.evaluate((s) => document.activeElement.matches(s), selector)) return true;
+      }
+      return false;
+    };
+    await page.goto(served + "live.html");
+    await page.waitForSelector(".feed li");
+    hold("keyboard: Tab comes to the filter", await press("[name=type]"));
+    await page.keyboard.type("orders.placed.v1");
+    await page.waitForFunction(() => { const w = [...document.querySelectorAll(".feed .what")]; return w.length > 0 && w.every((e) => e.textContent === "orders.placed.v1"); });
+    hold("keyboard: and to the button that pauses", await press("[data-pause]"));
+    await page.keyboard.press("Space");
+    hold("keyboard: which pauses", (await page.getAttribute("[data-pause]", "aria-pressed")) === "true");
+    hold("keyboard: and to an event", await press(".feed summary"));
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".feed details[open] pre");
+    hold("keyboard: which opens, and is scrolled", await press(".feed details[open] pre"));
+    await page.goto(served + "events/orders.paid.v1.html");
+    await page.waitForFunction(() => /allows it/.test(document.querySelector("[data-checked]").textContent));
+    hold("keyboard: Tab comes to the form", await press("#event-text"));
+    const subject = "ord_keyboard" + Date.now();
+    const text = (await page.inputValue("#event-text")).replace(/"subject": "[^"]*"/, `"subject": "${subject}"`).replace(/"id": "[^"]*"/, `"id": "${subject}"`);
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.insertText("{");
+    await page.waitForFunction(() => document.querySelector("[data-checked]").classList.contains("bad"));
+    hold("keyboard: what is no JSON cannot be sent", await page.isDisabled(".send [type=submit]"));
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.insertText(text);
+    await page.waitForFunction(() => !document.querySelector(".send [type=submit]").disabled);
+    hold("keyboard: and to the button that sends", await press(".send [type=submit]"));
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => /^Sent/.test(document.querySelector("[data-checked]").textContent));
+    await page.waitForFunction((s) => [...document.querySelectorAll(".feed .subject")].some((e) => e.textContent === s), subject);
+    hold("keyboard: what was sent so comes on the stream", true);
+    await page.context().close();
+  }
+
+  // A browser has six connections to a server: pages that nobody sees take none.
+  {
+    const first = await open({});
+    const seen = (page, hidden) => page.evaluate((hidden) => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, hidden);
+    await first.goto(served + "live.html");
+    await first.waitForSelector(".feed li");
+    await seen(first, true);
+    for (let i = 0; i < 8; i++) {
+      const page = await first.context().newPage();
+      await page.goto(served + "live.html", { timeout: 20000 });
+      await page.waitForSelector(".feed li", { timeout: 20000 });
+      await seen(page, true);
+    }
+    hold("live: ten pages are open at a time", true);
+    const before = await first.locator(".feed li").count();
+    await seen(first, false);
+    await first.waitForFunction((n) => document.querySelectorAll(".feed li").length > n, before);
+    const places = await first.evaluate(() => [...document.querySelectorAll(".feed summary")].map((s) => s.title));
+    hold("live: who comes back sees what came since, and nothing twice", new Set(places).size === places.length, places.join("; "));
+    await first.context().close();
+  }
 
   const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
   console.log(`     first paint of an event page after ${paint?.toFixed(0)} ms`);

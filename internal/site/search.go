@@ -28,7 +28,7 @@ func (s *Site) searchIndex() []byte {
 			f, _ := ev.Home.Service.payload(shapeOf(ev.Home.Service, ev.Type))
 			words = ev.learn(f)
 		}
-		row("event", ev.Type, ev.Title(), ev.page(), *words, clip(ev.Summary(), 200))
+		row("event", ev.Type, ev.Title(), ev.page(), *words, clip(about(ev), 400))
 	}
 	for _, ch := range s.Channels {
 		var words []string
@@ -51,6 +51,15 @@ func (s *Site) searchIndex() []byte {
 	return b.Bytes()
 }
 
+// about is what an event type means: its summary, and how its description begins.
+func about(e *Event) string {
+	text, more := e.Summary(), firstWords(e.Home.Message.Description)
+	if more != "" && !strings.Contains(text, more) {
+		text += " " + more
+	}
+	return text
+}
+
 // unique are words, each once.
 func unique(words []string) string {
 	seen := map[string]bool{}
@@ -70,10 +79,7 @@ func (e *Event) learn(payload *Field) *string {
 	for _, ch := range e.Channels() {
 		words = append(words, ch.Address)
 	}
-	for i, f := range payload.flat() {
-		if i == 60 {
-			break
-		}
+	for _, f := range payload.flat() {
 		words = append(words, f.Name)
 	}
 	all := unique(words)

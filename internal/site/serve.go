@@ -8,12 +8,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"mime"
 	"net"
 	"net/http"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,6 +40,8 @@ type Seen struct {
 	Position string
 	Valid    bool
 	Problems []Problem
+
+	number int64 // on the stream
 }
 
 // Stream passes on the events that come to those who watch. Who watches gets a few
@@ -51,6 +55,9 @@ type Stream struct {
 	last     []*Seen // the latest, for who comes later
 	counts   map[string]*tally
 	came     time.Time // when the last one did
+	edition  string    // of the catalogue
+	first    string    // tells this stream's numbers from those of another process
+	number   int64     // of the latest
 }
 
 // tally is how often a type came.
@@ -106,7 +113,6 @@ type watcher struct {
 	filter  filter
 	pending []*Seen
 	skipped int
-	reload  bool
 	changed bool
 }
 
@@ -130,6 +136,16 @@ func (s *Stream) Add(e Seen) {
 	if s.counts == nil {
 		s.counts = map[string]*tally{}
 	}
+	if len(e.Event) > maxShown { // kept for who comes later, it would cost much
+		e.Event, _ = json.Marshal(fmt.Sprintf("an event of %d bytes", len(e.Event)))
+	}
+	e.Raw = e.Raw[:min(len(e.Raw), maxShown)]
+	for i := range e.Problems[:min(len(e.Problems), maxProblems)] {
+		e.Problems[i].Message = clip(e.Problems[i].Message, maxMessage)
+	}
+	e.Problems = e.Problems[:min(len(e.Problems), maxProblems)]
+	s.number++
+	e.number = s.number
 	kind := e.Type
 	if s.counts[kind] == nil && len(s.counts) >= typesKept {
 		kind = "other types"
@@ -201,6 +217,7 @@ type batchCount struct {
 }
 
 type batch struct {
+	Edition string       `json:"edition"`
 	State   string       `json:"state"`
 	Down    bool         `json:"down"`
 	Skipped int          `json:"skipped,omitempty"`
@@ -208,30 +225,25 @@ type batch struct {
 	Counts  []batchCount `json:"counts"`
 }
 
-// maxShown is how long an event is that is shown whole.
-const maxShown = 32 << 10
+// maxShown is how long an event is that is shown whole, maxProblems how much of what
+// is wrong with it is said, and maxMessage how long of each.
+const maxShown, maxProblems, maxMessage = 32 << 10, 20, 2000
 
-// batch is what there is for a watcher; nil for nothing.
-func (s *Stream) batch(w *watcher, always bool) *batch {
+// batch is what there is for a watcher, nil for nothing, and the number of the latest
+// event, after which the watcher goes on when it comes again.
+func (s *Stream) batch(w *watcher, always bool) (*batch, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(w.pending) == 0 && !w.changed && !always {
-		return nil
+		return nil, ""
 	}
-	b := &batch{State: s.state, Down: s.down, Skipped: w.skipped, Counts: []batchCount{}}
+	b := &batch{Edition: s.edition, State: s.state, Down: s.down, Skipped: w.skipped, Counts: []batchCount{}}
 	if n := len(w.pending) - perBatch; n > 0 {
 		b.Skipped += n
 		w.pending = w.pending[n:]
 	}
 	for _, e := range w.pending {
-		one := batchEvent{e.Time.Format("15:04:05.000"), e.Event, e.Raw, e.Type, e.Subject, e.Channel, e.Position, e.Valid, e.Problems}
-		if len(one.Event) > maxShown {
-			one.Event, _ = json.Marshal(fmt.Sprintf("an event of %d bytes", len(e.Event)))
-		}
-		if len(one.Raw) > maxShown {
-			one.Raw = one.Raw[:maxShown]
-		}
-		b.Events = append(b.Events, one)
+		b.Events = append(b.Events, batchEvent{e.Time.Format("15:04:05.000"), e.Event, e.Raw, e.Type, e.Subject, e.Channel, e.Position, e.Valid, e.Problems})
 	}
 	w.pending, w.skipped, w.changed = nil, 0, false
 	now := time.Now().Unix()
@@ -247,15 +259,24 @@ func (s *Stream) batch(w *watcher, always bool) *batch {
 		b.Counts = b.Counts[:countsSent]
 	}
 	slices.SortFunc(b.Counts, func(a, b batchCount) int { return strings.Compare(a.Type, b.Type) }) // a table that stands still
-	return b
+	return b, fmt.Sprintf("%s-%d", s.first, s.number)
 }
 
-func (s *Stream) watch(f filter) *watcher {
+// watch begins with the latest events, of those after the one that the watcher saw
+// last.
+func (s *Stream) watch(f filter, after string) *watcher {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.first == "" {
+		s.first = strconv.FormatInt(time.Now().UnixMicro(), 36)
+	}
+	seen := int64(0)
+	if n, ok := strings.CutPrefix(after, s.first+"-"); ok {
+		seen, _ = strconv.ParseInt(n, 10, 64)
+	}
 	w := &watcher{filter: f, changed: true}
 	for _, e := range s.last {
-		if f.takes(e) {
+		if e.number > seen && f.takes(e) {
 			w.pending = append(w.pending, e)
 		}
 	}
@@ -275,12 +296,13 @@ func (s *Stream) leave(w *watcher) {
 	delete(s.watchers, w)
 }
 
-// reload tells the pages that they are old.
-func (s *Stream) reload() {
+// show tells the pages which catalogue is the latest: those of another load anew.
+func (s *Stream) show(edition string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.edition = edition
 	for w := range s.watchers {
-		w.reload = true
+		w.changed = true
 	}
 }
 
@@ -288,7 +310,7 @@ func (s *Stream) reload() {
 func (s *Stream) serve(w http.ResponseWriter, r *http.Request) {
 	flusher := http.NewResponseController(w)
 	q := r.URL.Query()
-	me := s.watch(filter{kind: q.Get("type"), subject: q.Get("subject"), invalid: q.Get("invalid") != ""})
+	me := s.watch(filter{kind: q.Get("type"), subject: q.Get("subject"), invalid: q.Get("invalid") != ""}, firstOf(r.Header.Get("Last-Event-ID"), q.Get("after")))
 	defer s.leave(me)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
@@ -297,32 +319,23 @@ func (s *Stream) serve(w http.ResponseWriter, r *http.Request) {
 	last := time.Time{}
 	for {
 		s.mu.Lock()
-		old := me.reload
-		me.reload = false
 		since := time.Since(last)
 		// Rates go down where nothing comes: that is said, and then it is quiet.
 		due := since > idleAfter || since > time.Second && time.Since(s.came) < (rateSeconds+2)*time.Second
 		s.mu.Unlock()
-		if old {
-			if _, err := fmt.Fprint(w, "event: reload\ndata: {}\n\n"); err != nil {
+		if b, id := s.batch(me, due); b != nil {
+			text, err := json.Marshal(b)
+			if err != nil {
 				return
 			}
-		}
-		if b := s.batch(me, due); b != nil || old {
-			if b != nil {
-				text, err := json.Marshal(b)
-				if err != nil {
-					return
-				}
-				if _, err := fmt.Fprintf(w, "event: batch\ndata: %s\n\n", text); err != nil {
-					return
-				}
-				last = time.Now()
+			_ = flusher.SetWriteDeadline(time.Now().Add(readWithin)) // who does not read is let go
+			if _, err := fmt.Fprintf(w, "id: %s\nevent: batch\ndata: %s\n\n", id, text); err != nil {
+				return
 			}
-			_ = flusher.SetWriteDeadline(time.Now().Add(2 * idleAfter)) // who does not read is let go
 			if err := flusher.Flush(); err != nil {
 				return
 			}
+			last = time.Now()
 		}
 		select {
 		case <-tick.C:
@@ -331,6 +344,9 @@ func (s *Stream) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 }
+
+// readWithin is how long somebody may take to read a batch.
+var readWithin = 2 * idleAfter
 
 // Draft is an event that somebody writes.
 type Draft struct {
@@ -359,9 +375,8 @@ type Handler struct {
 
 // Show has the handler serve a site from now on; pages that are open load anew.
 func (h *Handler) Show(s *Site) {
-	if h.site.Swap(s) != nil {
-		h.Stream.reload()
-	}
+	h.site.Store(s)
+	h.Stream.show(s.edition)
 }
 
 // Site is the one that is served.
@@ -431,6 +446,16 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, name string) {
 		return
 	}
 	w.Header().Set("Content-Type", ContentType(name))
+	if status == http.StatusOK {
+		sum := fnv.New64a()
+		_, _ = sum.Write(text)
+		tag := fmt.Sprintf(`"%x"`, sum.Sum64())
+		w.Header().Set("ETag", tag)
+		if r.Header.Get("If-None-Match") == tag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
 	w.Header().Set("Content-Length", fmt.Sprint(len(text)))
 	w.WriteHeader(status)
 	if r.Method == http.MethodGet {

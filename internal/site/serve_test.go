@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -223,11 +224,113 @@ func TestStream(t *testing.T) {
 			break
 		}
 	}
-	h.Show(NewSite(New(nil), Options{}))
+	next := NewSite(New(nil), Options{Served: true})
+	if next.Edition() == "" || next.Edition() == h.Site().Edition() {
+		t.Errorf("the editions are %q and %q", h.Site().Edition(), next.Edition())
+	}
+	h.Show(next)
 	for {
-		if kind, _ := all(); kind == "reload" {
+		if _, b := all(); b.Edition == next.Edition() {
 			break
 		}
+	}
+	if _, _, text := get(t, server.URL+"/nowhere.html"); !strings.Contains(text, `data-live="`+next.Edition()+`"`) {
+		t.Error("a page does not say of which edition it is")
+	}
+}
+
+// TestStreamAgain holds that who comes again gets what came since, and not what was
+// shown before; and that an id of another process is none of ours.
+func TestStreamAgain(t *testing.T) {
+	var s Stream
+	add := func(n int) {
+		for range n {
+			s.Add(Seen{Type: "a", Valid: true})
+		}
+	}
+	add(10)
+	first := s.watch(filter{}, "")
+	b, id := s.batch(first, false)
+	if len(b.Events) != 10 {
+		t.Fatalf("%d events at first", len(b.Events))
+	}
+	add(3)
+	for after, want := range map[string]int{id: 3, "": 13, "other-13": 13, "nonsense": 13, id + "0": 0} {
+		if b, _ := s.batch(s.watch(filter{}, after), true); len(b.Events) != want {
+			t.Errorf("after %q: %d events, want %d", after, len(b.Events), want)
+		}
+	}
+}
+
+// TestStreamKeepsLittle holds that events that are not shown whole are not kept
+// whole either.
+func TestStreamKeepsLittle(t *testing.T) {
+	var s Stream
+	huge := json.RawMessage(`"` + strings.Repeat("x", 4<<20) + `"`)
+	problems := make([]Problem, 1000)
+	for i := range problems {
+		problems[i].Message = strings.Repeat("y", 10000)
+	}
+	s.Add(Seen{Type: "a", Event: huge, Raw: strings.Repeat("z", 4<<20), Problems: problems})
+	kept := s.last[0]
+	if len(kept.Event) > 100 || len(kept.Raw) > maxShown || len(kept.Problems) > maxProblems || len(kept.Problems[0].Message) > maxMessage+3 {
+		t.Errorf("%d, %d bytes and %d problems are kept", len(kept.Event), len(kept.Raw), len(kept.Problems))
+	}
+}
+
+// TestStreamLetsGo holds that who does not read is let go, from the first batch on.
+func TestStreamLetsGo(t *testing.T) {
+	before := readWithin
+	readWithin = 200 * time.Millisecond
+	t.Cleanup(func() { readWithin = before })
+	h, server := served(t)
+	for i := range lastKept { // more than the buffers of a connection hold
+		h.Stream.Add(Seen{Type: fmt.Sprint("a", i), Event: json.RawMessage(`"` + strings.Repeat("x", maxShown-100) + `"`)})
+	}
+	conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.(*net.TCPConn).SetReadBuffer(4096)
+	fmt.Fprintf(conn, "GET /live/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	watching := func() int {
+		h.Stream.mu.Lock()
+		defer h.Stream.mu.Unlock()
+		return len(h.Stream.watchers)
+	}
+	for deadline := time.Now().Add(20 * time.Second); watching() == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody watches")
+		}
+	}
+	for deadline := time.Now().Add(20 * time.Second); watching() > 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("who does not read still watches")
+		}
+		for i := range perBatch { // and more comes
+			h.Stream.Add(Seen{Type: fmt.Sprint("b", i), Event: json.RawMessage(`"` + strings.Repeat("x", maxShown-100) + `"`)})
+		}
+	}
+}
+
+// TestAgain holds that a file that a browser has is not sent to it again.
+func TestAgain(t *testing.T) {
+	h, server := served(t)
+	for _, name := range []string{"/", "/assets/site.css", "/search-index.js"} {
+		_, header, _ := get(t, server.URL+name)
+		tag := header.Get("ETag")
+		if tag == "" {
+			t.Fatalf("%s has no tag", name)
+		}
+		if code, _, text := get(t, server.URL+name, func(r *http.Request) { r.Header.Set("If-None-Match", tag) }); code != http.StatusNotModified || text != "" {
+			t.Errorf("%s is sent again: %d, %d bytes", name, code, len(text))
+		}
+	}
+	_, header, _ := get(t, server.URL+"/")
+	h.Show(NewSite(New(nil), Options{Served: true}))
+	if code, _, _ := get(t, server.URL+"/", func(r *http.Request) { r.Header.Set("If-None-Match", header.Get("ETag")) }); code != http.StatusOK {
+		t.Errorf("another page is said to be the same: %d", code)
 	}
 }
 

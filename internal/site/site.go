@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,6 +45,7 @@ type Site struct {
 	Options Options
 	pages   []*page
 	byPath  map[string]*page
+	edition string // tells it from other sites that are served; "" for files
 	search  sync.Once
 	index   []byte
 
@@ -68,9 +70,18 @@ func NewSite(c *Catalogue, o Options) *Site {
 		o.Title = "Event catalogue"
 	}
 	s := &Site{Catalogue: c, Options: o, byPath: map[string]*page{}}
+	if o.Served {
+		s.edition = fmt.Sprintf("%s-%d", strconv.FormatInt(time.Now().UnixMicro(), 36), editions.Add(1))
+	}
 	s.plan()
 	return s
 }
+
+// editions counts those of this process; the time tells them from another's.
+var editions atomic.Int64
+
+// Edition tells the pages of a server which catalogue they are of.
+func (s *Site) Edition() string { return s.edition }
 
 func (s *Site) add(p *page) {
 	s.pages = append(s.pages, p)
@@ -82,7 +93,7 @@ func twinOf(p string) string { return strings.TrimSuffix(p, ".html") + ".md" }
 
 // Paths are those of all files.
 func (s *Site) Paths() []string {
-	all := []string{"assets/site.css", "assets/site.js", "assets/icon.svg", "search-index.js"}
+	all := []string{"assets/site.css", "assets/site.js", "assets/theme.js", "assets/icon.svg", "search-index.js"}
 	for _, p := range s.pages {
 		all = append(all, p.path)
 		if p.twin != nil {

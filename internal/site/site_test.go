@@ -523,7 +523,7 @@ func TestExamples(t *testing.T) {
 // TestWeight bounds what the browser loads before it shows a page.
 func TestWeight(t *testing.T) {
 	total := 0
-	for _, name := range []string{"assets/site.css", "assets/site.js"} {
+	for _, name := range []string{"assets/site.css", "assets/site.js", "assets/theme.js"} {
 		text, err := fs.ReadFile(embedded, name)
 		if err != nil {
 			t.Fatal(err)

@@ -2,20 +2,8 @@
 // where a server sends one. Everything that is read works without it.
 (function () {
   "use strict";
-  var html = document.documentElement;
-  html.setAttribute("data-script", "");
-  var store = {
-    get: function (k) { try { return localStorage.getItem("treaty-" + k); } catch (e) { return null; } },
-    set: function (k, v) { try { localStorage.setItem("treaty-" + k, v); } catch (e) { /* private windows */ } }
-  };
-  // Before anything is painted.
+  var html = document.documentElement, store = self.treaty, paint = store.paint;
   var dark = matchMedia("(prefers-color-scheme: dark)");
-  function paint() {
-    var chosen = store.get("theme");
-    if (chosen) html.setAttribute("data-theme", chosen); else html.removeAttribute("data-theme");
-    html.toggleAttribute("data-dark", chosen ? chosen === "dark" : dark.matches);
-  }
-  paint();
 
   function all(selector, from) { return Array.prototype.slice.call((from || document).querySelectorAll(selector)); }
   function make(name, attributes, text) {
@@ -68,9 +56,8 @@
       var script = make("script", { src: root + "search-index.js" });
       script.onload = function () {
         // Names in front, then what is around them: one text to look through.
-        rows = self.treatyIndex.map(function (r) {
-          var name = r[1].toLowerCase();
-          return { row: r, name: name, title: r[2].toLowerCase(), text: name + "\n" + r[2].toLowerCase() + "\n" + r[4].toLowerCase() + "\n" + r[5].toLowerCase() };
+        rows = self.treatyIndex.map(function (r, i) {
+          return { row: r, at: i, name: r[1].length, title: r[1].length + 1 + r[2].length, text: [r[1], r[2], r[4], r[5]].join("\n").toLowerCase() };
         });
         show();
       };
@@ -78,23 +65,35 @@
       document.head.appendChild(script);
     }
 
+    // What one more letter finds is among what was found before it. Only the best are
+    // kept in order: sorting thousands would take longer than finding them.
+    var best = 12, before = "", among = null;
     function look(query) {
-      var words = query.toLowerCase().split(/\s+/).filter(Boolean), out = [];
-      next: for (var i = 0; i < rows.length; i++) {
-        var r = rows[i], score = 0;
+      query = query.toLowerCase();
+      var words = query.split(/\s+/).filter(Boolean), from = among && query.indexOf(before) === 0 ? among : rows;
+      var kept = [], top = [], scores = [];
+      next: for (var i = 0; i < from.length; i++) {
+        var r = from[i], score = -r.name / 200;
         for (var j = 0; j < words.length; j++) {
           var w = words[j], p = r.text.indexOf(w);
           if (p < 0) continue next;
-          if (p === 0) score += r.name === w ? 100 : 60;
-          else if (p < r.name.length) score += /[^a-z0-9]/.test(r.name[p - 1]) ? 45 : 30;
-          else if (p <= r.name.length + r.title.length) score += 20;
+          if (p === 0) score += r.name === w.length ? 100 : 60;
+          else if (p < r.name) score += letter(r.text.charCodeAt(p - 1)) ? 30 : 45;
+          else if (p <= r.title) score += 20;
           else score += 8;
         }
-        out.push([score - r.name.length / 200, r.row]);
+        kept.push(r);
+        if (top.length === best && score <= scores[best - 1]) continue;
+        for (var k = Math.min(top.length, best - 1); k > 0 && scores[k - 1] < score; k--) { top[k] = top[k - 1]; scores[k] = scores[k - 1]; }
+        top[k] = r.row;
+        scores[k] = score;
       }
-      out.sort(function (a, b) { return b[0] - a[0]; });
-      return { total: out.length, top: out.slice(0, 12).map(function (o) { return o[1]; }), words: words };
+      before = query;
+      among = kept;
+      return { total: kept.length, top: top, words: words };
     }
+
+    function letter(c) { return c >= 97 && c <= 122 || c >= 48 && c <= 57; }
 
     function marked(to, text, words) {
       var lower = text.toLowerCase(), from = 0;
@@ -122,12 +121,11 @@
     }
 
     function choose(i) {
+      if (list.children[at]) list.children[at].setAttribute("aria-selected", "false");
       at = i;
-      all("[role=option]", list).forEach(function (o, j) {
-        o.setAttribute("aria-selected", j === i);
-        if (j === i) { o.scrollIntoView({ block: "nearest" }); input.setAttribute("aria-activedescendant", o.id); }
-      });
-      if (i < 0) input.removeAttribute("aria-activedescendant");
+      if (i < 0) { input.removeAttribute("aria-activedescendant"); return; }
+      list.children[i].setAttribute("aria-selected", "true");
+      input.setAttribute("aria-activedescendant", list.children[i].id);
     }
 
     function show() {
@@ -135,7 +133,8 @@
       if (!query || !rows || document.activeElement !== input) { close(); return; }
       var result = look(query);
       hits = result.top;
-      list.textContent = "";
+      at = -1;
+      var made = document.createDocumentFragment();
       hits.forEach(function (r, i) {
         var option = make("li", { role: "option", id: "hit" + i, "aria-selected": "false" });
         var link = make("a", { href: root + r[3], tabindex: "-1" });
@@ -152,10 +151,11 @@
         marked(about, text, result.words);
         link.appendChild(about);
         option.appendChild(link);
-        list.appendChild(option);
+        made.appendChild(option);
       });
-      if (!hits.length) list.appendChild(make("li", { class: "none", role: "option", "aria-disabled": "true", "aria-selected": "false" }, "Nothing has “" + query + "” in its name, its fields or its description."));
+      if (!hits.length) made.appendChild(make("li", { class: "none", role: "option", "aria-disabled": "true", "aria-selected": "false" }, "Nothing has “" + query + "” in its name, its fields or its description."));
       say(result.total === 0 ? "nothing found" : result.total + (result.total === 1 ? " result" : " results"));
+      list.replaceChildren(made);
       list.hidden = false;
       input.setAttribute("aria-expanded", "true");
       choose(hits.length ? 0 : -1);
@@ -169,6 +169,7 @@
       if (list.hidden || !hits.length) return;
       if (e.key === "ArrowDown" || e.key === "ArrowUp") {
         choose((at + (e.key === "ArrowDown" ? 1 : hits.length - 1)) % hits.length);
+        list.children[at].scrollIntoView({ block: "nearest" });
         e.preventDefault();
       } else if (e.key === "Enter" && at >= 0) {
         location.href = root + hits[at][3];
@@ -255,7 +256,7 @@
   function live() {
     if (!html.hasAttribute("data-live") || !self.EventSource) return;
     var root = html.getAttribute("data-root"), boxes = all("[data-stream]"), pulse = document.querySelector("[data-pulse]");
-    var filters = document.querySelector("[data-filters]"), paused = false, source = null;
+    var filters = document.querySelector("[data-filters]"), paused = false, source = null, last = "";
 
     function state(box, text, off) {
       var p = box.querySelector("[data-state]");
@@ -265,7 +266,7 @@
     }
 
     function entry(e) {
-      var li = make("li"), d = make("details"), s = make("summary");
+      var li = make("li"), d = make("details"), s = make("summary", { title: e.channel + (e.position ? ", at " + e.position : "") });
       s.appendChild(make("time", {}, e.time));
       s.appendChild(make("span", { class: "badge " + (e.valid ? "good" : "bad") }, e.valid ? "valid" : "invalid"));
       s.appendChild(make("span", { class: "what" }, e.type || "no event on " + e.channel));
@@ -306,8 +307,15 @@
       table.hidden = shown === 0;
     }
 
-    function open() {
+    function close() {
       if (source) source.close();
+      source = null;
+    }
+
+    function open() {
+      close();
+      // A browser has few connections to a server, and a page that nobody sees needs none.
+      if (document.hidden) return;
       var query = new URLSearchParams(), only = boxes.length === 1 ? boxes[0].getAttribute("data-stream") : "";
       if (filters) {
         all("input", filters).forEach(function (i) {
@@ -315,9 +323,16 @@
           if (v) query.set(i.name, v);
         });
       } else if (only && only !== "*") query.set("type", only);
+      if (last) query.set("after", last);
       source = new EventSource(root + "live/events?" + query);
       source.addEventListener("batch", function (m) {
         var b = JSON.parse(m.data);
+        last = m.lastEventId;
+        if (b.edition !== html.getAttribute("data-live")) {
+          var writes = all("[data-publish] textarea").some(function (t) { return t.value !== t.defaultValue; });
+          if (!writes) { close(); location.reload(); return; }
+          b.state = "The documents have changed; load this page anew once your event is sent";
+        }
         boxes.forEach(function (box) {
           var feed = box.querySelector("[data-feed]"), keep = +box.getAttribute("data-keep");
           var held = feed.querySelector("details[open]"); // somebody reads
@@ -328,7 +343,6 @@
           while (feed.children.length > keep) feed.removeChild(feed.lastChild);
         });
       });
-      source.addEventListener("reload", function () { location.reload(); });
       source.onerror = function () { boxes.forEach(function (box) { state(box, "The server does not answer; trying again.", true); }); };
     }
 
@@ -336,7 +350,11 @@
       var wait;
       filters.addEventListener("input", function () {
         clearTimeout(wait);
-        wait = setTimeout(function () { boxes.forEach(function (b) { b.querySelector("[data-feed]").textContent = ""; }); open(); }, 250);
+        wait = setTimeout(function () {
+          boxes.forEach(function (b) { b.querySelector("[data-feed]").textContent = ""; });
+          last = "";
+          open();
+        }, 250);
       });
       filters.addEventListener("submit", function (e) { e.preventDefault(); });
       var pause = filters.querySelector("[data-pause]");
@@ -348,8 +366,9 @@
     }
     // Every page of a server hears of changed documents.
     open();
-    addEventListener("pagehide", function () { source.close(); });
+    addEventListener("pagehide", close);
     addEventListener("pageshow", function (e) { if (e.persisted) open(); });
+    document.addEventListener("visibilitychange", function () { if (document.hidden) close(); else open(); });
   }
 
   function publish() {
@@ -410,7 +429,7 @@
     });
   }
 
-  document.addEventListener("DOMContentLoaded", function () {
-    theme(); menu(); search(); tabs(); copies(); contents(); live(); publish();
-  });
+  theme(); menu(); search(); tabs(); copies();
+  // What is not seen at once waits until the page is.
+  requestAnimationFrame(function () { setTimeout(function () { contents(); live(); publish(); }); });
 })();
