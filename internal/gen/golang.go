@@ -69,6 +69,16 @@ func goName(s string) string {
 	return name
 }
 
+// override is the name that x-go-name gives a place, "" for none.
+func (g *golang) override(at *syntax.Node) string {
+	name := override(at, goOverride)
+	if name != "" && !token.IsExported(name) || strings.IndexFunc(name, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) >= 0 {
+		g.fail(fmt.Errorf("%s: %s is %q, which is no exported name in Go; write a capital letter, then letters, digits and _ alone", spot(at.Get(goOverride).Span()), goOverride, name))
+		return ""
+	}
+	return name
+}
+
 // take makes a name that the package has not.
 func (g *golang) take(want string) string {
 	name := want
@@ -85,15 +95,24 @@ func (g *golang) file() ([]byte, error) {
 	}
 	g.names, g.events = map[*Shape]string{}, map[*Event]string{}
 	for _, s := range g.Shapes {
-		g.names[s] = g.take(firstOf(override(s.At, goOverride), goName(s.Name)))
+		g.names[s] = g.take(firstOf(g.override(s.At), goName(s.Name)))
 	}
+	// What an event is called has no constant, method or handler of ours or of the
+	// runtime's beside it.
+	events := map[string]bool{"Other": true, "Events": true}
 	for _, e := range g.Events {
-		g.events[e] = firstOf(override(e.Message().Node(), goOverride), goName(e.Name))
+		want := firstOf(g.override(e.Message().Node()), goName(e.Name))
+		name := want
+		for i := 2; events[name] || g.used[name+"Type"]; i++ {
+			name = want + strconv.Itoa(i)
+		}
+		events[name], g.used[name+"Type"] = true, true
+		g.events[e] = name
 	}
 	g.branches = map[*Shape]bool{}
 	for _, s := range g.Shapes {
 		for _, b := range s.Branches {
-			g.branches[b.Shape] = g.branches[b.Shape] || s.Tag == ""
+			g.branches[b.Shape.named()] = g.branches[b.Shape.named()] || s.Tag == ""
 		}
 	}
 	if g.Only != Types {
@@ -252,7 +271,7 @@ func (g *golang) plain(s *Shape) string {
 	case Map:
 		return "map[string]" + g.goType(s.Item)
 	case Object, Enum, Union:
-		return g.names[s]
+		return g.names[s.named()]
 	}
 	g.imports["encoding/json"] = true
 	return "json.RawMessage" // Any, Null and Tuple: as they came
@@ -309,7 +328,7 @@ func (g *golang) object(name string, s *Shape) {
 	}
 	var fields []made
 	for _, f := range s.Fields {
-		want := firstOf(override(f.At, goOverride), goName(f.Name))
+		want := firstOf(g.override(f.At), goName(f.Name))
 		field := want
 		for i := 2; used[field]; i++ {
 			field = want + strconv.Itoa(i)
@@ -551,7 +570,7 @@ func (g *golang) readField(to, typ string, f *Field) {
 
 // read writes how the next value of the reader r is read.
 func (g *golang) read(to, typ string, s *Shape) {
-	if s.Nullable && s.Kind != Union {
+	if s.Nullable && (s.Kind != Union || s.Of != nil) { // a union reads its own null
 		plain := g.plain(s)
 		if plain == typ { // a slice, a map or a raw text, of which nil is null
 			if plain == "json.RawMessage" {
@@ -617,7 +636,7 @@ func (g *golang) readPlain(to, typ string, s *Shape) {
 		}
 		g.p("%s.read(r)", parens(to))
 	case Union:
-		g.p("%s = read%s(r)", to, g.names[s])
+		g.p("%s = read%s(r)", to, g.names[s.named()])
 	default:
 		g.p("%s = r.Raw()", to)
 	}
@@ -653,7 +672,7 @@ func (g *golang) union(name string, s *Shape) {
 		t := g.plain(b.Shape)
 		one := branch{b, t, t}
 		if kind := goKind(b.Shape); kind != Object && kind != Enum {
-			one.typ = g.take(name + map[Kind]string{Boolean: "Boolean", Integer: "Integer", Number: "Number", String: "String", Array: "Array", Map: "Object", Union: g.names[b.Shape], Tuple: "Tuple", Any: "Value", Null: "Null"}[goKind(b.Shape)])
+			one.typ = g.take(name + map[Kind]string{Boolean: "Boolean", Integer: "Integer", Number: "Number", String: "String", Array: "Array", Map: "Object", Union: g.names[b.Shape.named()], Tuple: "Tuple", Any: "Value", Null: "Null"}[goKind(b.Shape)])
 			wrappers = append(wrappers, one)
 		}
 		if seen[one.typ] {
@@ -737,7 +756,6 @@ func (g *golang) union(name string, s *Shape) {
 	// declares: that is asked of the schemas, not guessed of the types.
 	bySchema := s.Tag == ""
 	if s.Tag != "" {
-		g.imports["fmt"] = true
 		g.p("tag := \"\"")
 		g.p("r := codec.NewReader(text)")
 		g.p("r.Object(func(name []byte) { if string(name) == %s { tag = r.String() } })", strconv.Quote(s.Tag))
@@ -762,6 +780,7 @@ func (g *golang) union(name string, s *Shape) {
 		g.p("}")
 	}
 	if !bySchema {
+		g.imports["fmt"] = true
 		g.p("return nil, fmt.Errorf(%s, tag)", strconv.Quote(strings.ReplaceAll(s.Tag, "%", "%%")+" of "+name+" is %q, which is none of its branches"))
 		g.p("}")
 		return
@@ -870,7 +889,7 @@ func (g *golang) runtime() {
 			if e.Doc != "" {
 				g.comment("\t", e.Doc)
 			}
-			g.p("\t%s = %s", g.take(g.events[e]+"Type"), strconv.Quote(e.Type))
+			g.p("\t%sType = %s", g.events[e], strconv.Quote(e.Type))
 		}
 		g.p(")")
 	}
@@ -1075,8 +1094,16 @@ func (g *golang) consumer(events []*Event) {
 			g.p("c.Handle(%sType, func(ctx context.Context, d *treaty.Delivered) error {", g.events[e])
 			g.p("text, err := d.JSON()")
 			g.p("if err != nil { return treaty.Reject(err) }")
-			g.p("data, err := decode%s(text)", g.names[e.Payload])
-			g.p("if err != nil { return treaty.Reject(err) }")
+			if e.Payload.Of != nil {
+				g.imports["github.com/treaty-events/treaty/codec"] = true
+				g.p("r := codec.NewReader(text)")
+				g.p("var data %s", t)
+				g.read("data", t, e.Payload)
+				g.p("if err := r.End(); err != nil { return treaty.Reject(err) }")
+			} else {
+				g.p("data, err := decode%s(text)", g.names[e.Payload])
+				g.p("if err != nil { return treaty.Reject(err) }")
+			}
 			g.p("return h.%s(ctx, d, data)", g.events[e])
 			g.p("})")
 		default:

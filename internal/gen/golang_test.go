@@ -655,3 +655,46 @@ func main() {
 		t.Errorf("what was sent is\n%s\nand not\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// A name that is none in Go is an error that names its place; names that the package
+// or the runtime has are left to them.
+func TestGoNames(t *testing.T) {
+	for _, bad := range []string{"a b", "order", "1a", "A-b", "type"} {
+		_, err := goTarget.Generate(&Input{Model: ModelOf(withPayload(t, `{"type":"object","properties":{"a":{"type":"string","x-go-name":"`+bad+`"}}}`), Everything), Version: "v"})
+		if err == nil || !strings.Contains(err.Error(), `thingHappenedData.json:1:`) || !strings.Contains(err.Error(), "which is no exported name in Go") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	var messages []string
+	for _, name := range []string{"Events", "Other", "Producer", "Contract", "Order", "Fake", "Published"} {
+		messages = append(messages, fmt.Sprintf(`%q:{"headers":{"type":"object","required":["type"],"properties":{"type":{"type":"string","const":"a.%s.v1"}}},"payload":{"type":"object","title":"Order type","required":["x"],"properties":{"x":{"enum":["a","type"],"x-go-name":"Kind"}}}}`, name, strings.ToLower(name)))
+	}
+	schemas := `"components":{"schemas":{"OrderType":{"type":"object","properties":{"kind":{"type":"string"}}}}}`
+	messages = append(messages, `"typed":{"headers":{"type":"object","required":["type"],"properties":{"type":{"type":"string","const":"a.typed.v1"}}},"payload":{"$ref":"#/components/schemas/OrderType"}}`)
+	m := newGoModule(t)
+	m.generate("generated", contractOf(t, map[string]string{"c.json": `{"asyncapi":"3.1.0","info":{"title":"Names","version":"1.0.0"},"defaultContentType":"application/cloudevents+json","channels":{"c":{"address":"c","messages":{` + strings.Join(messages, ",") + `}}},` + schemas + `}`}, "c.json"))
+	m.write("main.go", []byte(`package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/treaty-events/treaty"
+
+	"`+m.path+`/generated"
+)
+
+func main() {
+	p, err := generated.NewFake(treaty.Source("/names"))
+	if err != nil { log.Fatal(err) }
+	ctx := context.Background()
+	_, err = p.PublishEvents2(ctx, "s", generated.EventsData{Kind: "type"})
+	fmt.Println(err, generated.Order2Type, generated.OrderType{}.Kind == nil)
+	fmt.Println(generated.Handlers{Other: nil, Other2: nil}.Other == nil, len(p.Published()))
+}
+`))
+	if got, want := strings.TrimSpace(string(m.run(nil, "generated"))), "<nil> a.order.v1 true\ntrue 1"; got != want {
+		t.Errorf("%s", got)
+	}
+}

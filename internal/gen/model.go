@@ -50,6 +50,9 @@ type Shape struct {
 	Deprecated bool
 	// At is the schema that the shape was made of.
 	At *syntax.Node
+	// Of is the shape that this one is with null besides, which has the name; nil where
+	// this is a shape of its own.
+	Of *Shape
 	// Avro is set where the schema is one of Avro.
 	Avro    bool
 	Dialect schema.Dialect
@@ -74,6 +77,14 @@ func rest(s *Shape, branch bool) *Shape {
 		return &Shape{Kind: Any}
 	}
 	return nil
+}
+
+// named is the shape that has the name.
+func (s *Shape) named() *Shape {
+	if s.Of != nil {
+		return s.Of
+	}
+	return s
 }
 
 // Field is a property of an object.
@@ -193,6 +204,11 @@ func ModelOf(c *contract.Contract, only Only) *Model {
 			e.Headers = b.schema(h, e.Name+"Headers")
 		}
 	}
+	for _, again := range b.nulls { // that were made before the shape itself was
+		of := again.Of
+		*again = *of
+		again.Nullable, again.Of = true, of
+	}
 	b.model.Events = events
 	return b.model
 }
@@ -203,6 +219,7 @@ type builder struct {
 	names map[string]bool
 	avro  map[string]*Shape // records, enums and fixed by full name
 	doing []*syntax.Node
+	nulls []*Shape // that have Of
 }
 
 // name makes a name that nothing has yet.
@@ -692,7 +709,8 @@ func (b *builder) union(s *Shape, f *facts, hint string) *Shape {
 				return made
 			}
 			again := *made // the same type, and null
-			again.Nullable = true
+			again.Nullable, again.Of = true, made
+			b.nulls = append(b.nulls, &again)
 			return &again
 		}
 	}

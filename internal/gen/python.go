@@ -251,10 +251,10 @@ func (p *python) policies() {
 			return
 		}
 		met[visit{s, c}] = true
-		known := p.policy[s]
+		known := p.policy[s.named()]
 		if known == nil {
 			known = &shapePolicy{}
-			p.policy[s] = known
+			p.policy[s.named()] = known
 		}
 		known.tolerant = known.tolerant || c.tolerant
 		known.openEnums = known.openEnums || c.openEnums
@@ -284,7 +284,7 @@ func (p *python) policies() {
 }
 
 func (p *python) policyOf(s *Shape) shapePolicy {
-	if known := p.policy[s]; known != nil {
+	if known := p.policy[s.named()]; known != nil {
 		return *known
 	}
 	return shapePolicy{}
@@ -453,7 +453,7 @@ func (p *python) body() {
 	made := map[*Shape]bool{}
 	for _, s := range p.Shapes {
 		if s.Kind == Union {
-			p.union(s, made)
+			p.union(s.named(), made)
 		}
 	}
 	if p.Only != Types && len(p.Events) > 0 {
@@ -495,7 +495,7 @@ func (p *python) plain(s *Shape) string {
 	case Enum:
 		return p.enumType(s)
 	case Object, Union:
-		return p.names[s]
+		return p.names[s.named()]
 	}
 	return p.use("Any")
 }
@@ -518,9 +518,9 @@ func (p *python) enumType(s *Shape) string {
 			return p.literal(s)
 		}
 		if open {
-			return p.use("Open") + "[" + p.names[s] + "]"
+			return p.use("Open") + "[" + p.names[s.named()] + "]"
 		}
-		return p.names[s]
+		return p.names[s.named()]
 	case Integer:
 		if open {
 			return p.use("Integer")
@@ -530,7 +530,7 @@ func (p *python) enumType(s *Shape) string {
 			p.use("AsInteger")
 			return "Annotated[" + p.literal(s) + ", AsInteger]"
 		}
-		return p.names[s]
+		return p.names[s.named()]
 	case Boolean:
 		if len(distinctValues(s)) == 1 {
 			return p.literal(s)
@@ -788,7 +788,7 @@ func (p *python) union(s *Shape, made map[*Shape]bool) {
 	for _, b := range s.Branches {
 		before(b.Shape)
 		if p.tagged[s] {
-			types = append(types, p.names[b.Shape])
+			types = append(types, p.names[b.Shape.named()])
 			continue
 		}
 		types = append(types, p.typ(b.Shape))
