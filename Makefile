@@ -17,9 +17,10 @@ SECONDS ?= 0
 STORE ?= inbox
 MEMBERS ?= 1
 BROKER ?=
+RESTART ?=
 torture:
 	go test ./internal/torture -run 'TestLong$$' -count 1 -v -timeout 0 -long -seed $(SEED) -events $(EVENTS) -faults $(FAULTS) \
-		-seconds $(SECONDS) -store $(STORE) -members $(MEMBERS) -broker '$(BROKER)'
+		-seconds $(SECONDS) -store $(STORE) -members $(MEMBERS) -broker '$(BROKER)' -restart '$(RESTART)'
 
 # The real brokers, started on loopback and stopped again. Installs Debian's
 # packages, and fails where something did not run.

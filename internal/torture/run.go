@@ -564,14 +564,23 @@ func (r *run) happen(f Fault) {
 	case Mute:
 		p.lose(toBroker, f.For)
 	case BrokerKilled:
-		if r.broker == nil {
+		switch {
+		case r.broker != nil:
+			r.kill(r.broker)
+			<-r.broker.over
+			if err := r.startBroker(); err != nil {
+				r.violation("%v", err)
+			}
+		case len(r.Restart) > 0:
+			ctx, cancel := context.WithTimeout(r.ctx, 2*time.Minute)
+			said, err := exec.CommandContext(ctx, r.Restart[0], r.Restart[1:]...).CombinedOutput()
+			cancel()
+			if err != nil {
+				r.violation("the broker was killed, and did not start again: %v: %s", err, said)
+			}
+		default:
 			r.report.Skipped[what+": it was not started by the run"]++
 			return
-		}
-		r.kill(r.broker)
-		<-r.broker.over
-		if err := r.startBroker(); err != nil {
-			r.violation("%v", err)
 		}
 	case ProducerKilled, ConsumerKilled:
 		all := r.of(map[Action]string{ProducerKilled: "producer", ConsumerKilled: "consumer"}[f.Action])

@@ -37,6 +37,7 @@ type Config struct {
 	Pace    int           // events a second that are published; 2,000
 	Limit   time.Duration // how long it may take in all; a minute for every 10,000 events, and two
 	Broker  string        // the URL of a broker that is there; "" starts an embedded one in a process that is killed
+	Restart []string      // the command that kills the broker of that URL and starts it again; none: it is not killed
 	Store   string        // memory (otherwise), bolt; inbox: the SQL inbox in an SQLite file
 	Members int           // of the group at a time; 1
 	Break   string        // a fault that is built into the runtime, see breaks

@@ -31,6 +31,7 @@ var (
 	members = flag.Int("members", 1, "members of the group at a time")
 	rate    = flag.Int("pace", 2000, "events a second")
 	wait    = flag.Duration("ackwait", 0, "how long the broker waits for what was delivered; 30s as in life otherwise")
+	restart = flag.String("restart", "", "a command that kills that broker and starts it again")
 	dir     = flag.String("dir", "", "where records are kept")
 	broken  = flag.String("break", "", "what is broken on purpose: "+strings.Join(breaks, ", "))
 )
@@ -140,20 +141,22 @@ func TestCatches(t *testing.T) {
 	all.Wait()
 }
 
-// TestReal are runs on brokers that run already. They are not killed, since the
-// run did not start them.
+// TestReal are runs on brokers that run already. Those are killed for which
+// TREATY_RESTART is a command: with the name of one it kills it with SIGKILL, starts
+// it again on its port and its data, and returns when it listens. Mosquitto never
+// is: it keeps its messages in memory.
 func TestReal(t *testing.T) {
 	for _, test := range []struct {
-		name, variable, url, and, store string
-		members                         int
-		wait                            time.Duration
+		name, variable, url, and, store, restart string
+		members                                  int
+		wait                                     time.Duration
 	}{
-		{"NATS", "TREATY_NATS", "nats://%s", "", "inbox", 1, 2 * time.Second},
-		{"Kafka", "TREATY_KAFKA", "kafka://%s?session=6s", "", "inbox", 1, 0},
-		{"KafkaGroup", "TREATY_KAFKA", "kafka://%s?session=6s", "TREATY_REDIS", "redis", 3, 0},
-		{"RabbitMQ", "TREATY_AMQP", "amqp://%s", "", "inbox", 1, 0},
-		{"RabbitMQGroup", "TREATY_AMQP", "amqp://%s", "TREATY_POSTGRES", "postgres-inbox", 2, 0},
-		{"Mosquitto", "TREATY_MQTT", "mqtt://%s", "", "inbox", 1, 0},
+		{"NATS", "TREATY_NATS", "nats://%s", "", "inbox", "nats", 1, 2 * time.Second},
+		{"Kafka", "TREATY_KAFKA", "kafka://%s?session=6s", "", "inbox", "kafka", 1, 0},
+		{"KafkaGroup", "TREATY_KAFKA", "kafka://%s?session=6s", "TREATY_REDIS", "redis", "kafka", 3, 0},
+		{"RabbitMQ", "TREATY_AMQP", "amqp://%s", "", "inbox", "rabbit", 1, 0},
+		{"RabbitMQGroup", "TREATY_AMQP", "amqp://%s", "TREATY_POSTGRES", "postgres-inbox", "rabbit", 2, 0},
+		{"Mosquitto", "TREATY_MQTT", "mqtt://%s", "", "inbox", "", 1, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, variable := range []string{test.variable, test.and} {
@@ -161,7 +164,11 @@ func TestReal(t *testing.T) {
 					t.Skipf("%s is no address: make integration sets it", variable)
 				}
 			}
-			r := torture(t, Config{Seed: 11, Events: 5000, Faults: 150, Pace: 800, Broker: fmt.Sprintf(test.url, os.Getenv(test.variable)), Store: test.store, Members: test.members, AckWait: test.wait, Limit: 6 * time.Minute})
+			var restart []string
+			if command := os.Getenv("TREATY_RESTART"); command != "" && test.restart != "" {
+				restart = []string{command, test.restart}
+			}
+			r := torture(t, Config{Seed: 11, Events: 5000, Faults: 150, Pace: 800, Broker: fmt.Sprintf(test.url, os.Getenv(test.variable)), Restart: restart, Store: test.store, Members: test.members, AckWait: test.wait, Limit: 6 * time.Minute})
 			if t.Log(r); len(r.Violations) > 0 || r.Published != 5000 {
 				t.Fail()
 			}
@@ -221,7 +228,7 @@ func TestLong(t *testing.T) {
 		*seed = uint64(time.Now().UnixNano()) % 1_000_000
 	}
 	for until := time.Now().Add(time.Duration(*seconds) * time.Second); ; *seed++ {
-		r := torture(t, Config{Seed: *seed, Events: *events, Faults: *faults, Broker: *at, Store: *stored, Members: *members, Pace: *rate, AckWait: *wait, Dir: *dir, Break: *broken, Log: os.Stderr})
+		r := torture(t, Config{Seed: *seed, Events: *events, Faults: *faults, Broker: *at, Restart: strings.Fields(*restart), Store: *stored, Members: *members, Pace: *rate, AckWait: *wait, Dir: *dir, Break: *broken, Log: os.Stderr})
 		t.Log(r)
 		if len(r.Violations) > 0 {
 			t.FailNow()
