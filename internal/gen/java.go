@@ -268,7 +268,7 @@ func (j *java) findPackage() error {
 func (j *java) roots(e *Event, visit func(s *Shape)) {
 	if e.Message().Envelope.PayloadIsEnvelope && e.Payload != nil && e.Payload.Kind == Object && j.Only != Types {
 		for _, f := range e.Payload.Fields {
-			if f.Name != "type" && f.Name != "specversion" && !isFixed(f.Shape) {
+			if f.Name != "type" && f.Name != "specversion" && f.Name != "id" && f.Name != "source" && !isFixed(f.Shape) {
 				visit(f.Shape)
 			}
 		}
@@ -287,7 +287,7 @@ func (j *java) roots(e *Event, visit func(s *Shape)) {
 	for _, f := range e.Headers.Fields {
 		if a := attributeOf(e, f); a == "" {
 			beside = true
-		} else if a != "type" && a != "specversion" && !isFixed(f.Shape) {
+		} else if a != "type" && a != "specversion" && a != "id" && a != "source" && !isFixed(f.Shape) {
 			visit(f.Shape)
 		}
 	}
@@ -1372,6 +1372,7 @@ func (j *java) attributes(u *javaUnit, e *Event, used map[string]bool) ([]javaCo
 			switch {
 			case isFixed(f.Shape):
 				fixed = f.Shape.Values[0].Value
+			case name == "id" || name == "source": // which all events have as a text
 			case !slices.Contains(core, name) || f.Shape.Kind == Enum && f.Shape.Base == String:
 				shape = f.Shape
 			}
@@ -1383,6 +1384,9 @@ func (j *java) attributes(u *javaUnit, e *Event, used map[string]bool) ([]javaCo
 			plain := *shape
 			plain.Nullable = false
 			shape = &plain
+		}
+		if name == "id" || name == "source" {
+			at = nil // they have no other name, since the interface of all events has them
 		}
 		member, err := j.member(at, name, used)
 		if err != nil {

@@ -611,3 +611,36 @@ func TestJavaLookBehind(t *testing.T) {
 		}
 	}
 }
+
+// The id and the source of an event are texts under these names, whatever the
+// contract says of them, since all events have them.
+func TestJavaSource(t *testing.T) {
+	c := contractOf(t, map[string]string{"c.yaml": `asyncapi: 3.1.0
+info: {title: T, version: 1.0.0}
+channels:
+  c:
+    address: c
+    messages:
+      opened:
+        contentType: application/json
+        headers:
+          type: object
+          required: [ce_type, ce_source]
+          properties:
+            ce_type: {const: opened.v1}
+            ce_source: {type: string, enum: [/a, /b], x-java-name: from}
+            ce_id: {type: string, enum: ['1', '2']}
+        payload: {type: string}
+`}, "c.yaml")
+	for _, f := range javaOf(t, c, "p", Everything) {
+		if f.Path == "p/Opened.java" {
+			for _, want := range []string{"        String id,\n", "        String source,\n"} {
+				if !strings.Contains(string(f.Text), want) {
+					t.Errorf("there is no %q in\n%s", want, f.Text)
+				}
+			}
+			return
+		}
+	}
+	t.Error("there is no Opened.java")
+}
