@@ -262,6 +262,13 @@ func (c *catalogueServer) load(ctx context.Context) error {
 					}
 				}
 			}
+			if repo := past.at(ctx, filepath.Dir(d.source.path)).repo; repo != nil && c.flags.history > 0 {
+				for _, tags := range []string{"refs/tags", "packed-refs"} { // a new tag is a new version
+					at := filepath.Join(repo.Dir, ".git", tags)
+					files = append(files, at)
+					stamp += stampOf([]string{at})
+				}
+			}
 			before = &readOnce{stamp, files, read}
 		}
 		known[d.source.path] = before

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -199,6 +200,73 @@ func TestServe(t *testing.T) {
 	if a := send("publish", good); a["sent"] != true {
 		t.Errorf("after the change: %v", a)
 	}
+}
+
+// TestServeFollows holds that what happens to the documents of a folder is shown, and
+// takes the others down at no time: half of a file saved, one that is empty, taken
+// away, renamed, all of them gone, and a version that is tagged.
+func TestServeFollows(t *testing.T) {
+	dir := t.TempDir()
+	text := map[string]string{}
+	for _, name := range []string{"orders.asyncapi.yaml", "billing.asyncapi.yaml"} {
+		b, err := os.ReadFile(filepath.Join("../../examples/orders", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text[name] = string(b)
+	}
+	save := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.com"}, args...)...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	orders, billing := text["orders.asyncapi.yaml"], text["billing.asyncapi.yaml"]
+	save("orders.asyncapi.yaml", orders)
+	save("billing.asyncapi.yaml", billing)
+	git("init", "-q", "-b", "main")
+	git("add", "-A")
+	git("commit", "-q", "-m", "one")
+	url := served(t, dir)
+	shows := func(page, words string) func() bool {
+		return func() bool {
+			if !strings.Contains(fetch(t, url+"services/billing.html"), "<h1>Billing</h1>") {
+				t.Error("the other document is not shown")
+			}
+			return strings.Contains(fetch(t, url+page), words)
+		}
+	}
+	eventually(t, "the page at first", shows("events/orders.paid.v1.html", "<code>orders.paid.v1</code></h1>"))
+	git("tag", "v1.0.0")
+	eventually(t, "a tag", shows("changes.html", "v1.0.0"))
+	save("orders.asyncapi.yaml", orders[:len(orders)/2])
+	eventually(t, "half a file", shows("index.html", "Not everything could be understood."))
+	save("orders.asyncapi.yaml", "")
+	eventually(t, "an empty file", shows("services/orders.html", "What is wrong with the document"))
+	save("orders.asyncapi.yaml", orders)
+	eventually(t, "the file again", shows("services/orders-events.html", "<h1>Orders events</h1>"))
+	if err := os.Rename(filepath.Join(dir, "orders.asyncapi.yaml"), filepath.Join(dir, "renamed.asyncapi.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a new name", shows("services/orders-events.html", "renamed.asyncapi.yaml"))
+	if err := os.Remove(filepath.Join(dir, "renamed.asyncapi.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a file that is gone", shows("services/orders-events.html", "There is no such page"))
+	if err := os.Remove(filepath.Join(dir, "billing.asyncapi.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * look)
+	shows("index.html", "")()
 }
 
 // TestServeWithoutBroker holds that a catalogue is served whose broker is not there,

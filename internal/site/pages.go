@@ -141,16 +141,23 @@ func homeData(v *view) any {
 		h.Picture = p.SVG()
 	}
 	h.Domains = domains(v.Events)
-	for _, s := range v.Services {
-		if s.Broken() && len(h.Broken) < 12 {
-			h.Broken = append(h.Broken, s)
-		}
-	}
+	h.Broken = v.broken()
 	h.Recent = v.releases()
 	if len(h.Recent) > 4 {
 		h.Recent = h.Recent[:4]
 	}
 	return h
+}
+
+// broken are the services whose documents have errors, the first of them.
+func (v *view) broken() []*Service {
+	var all []*Service
+	for _, s := range v.Services {
+		if s.Broken() && len(all) < 12 {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // eventPage is what the page of an event type shows.

@@ -51,7 +51,11 @@ func (s *Service) versions() []*Version {
 
 func (s *Service) pairPage(old, new *Version) string {
 	x := ids{}
-	return "history/" + s.ID + "/" + x.of(old.Name, "") + ".." + x.of(new.Name, "") + ".html"
+	name := map[string]string{} // tags that differ in a sign alone have different pages
+	for _, v := range s.versions() {
+		name[v.Name] = x.of(v.Name, v.Commit)
+	}
+	return "history/" + s.ID + "/" + name[old.Name] + ".." + name[new.Name] + ".html"
 }
 
 // Comparison is what changed from one version to another.

@@ -161,16 +161,35 @@ func (t *tree) inside(f *Field, at string, shape *gen.Shape) {
 			}
 			row := t.field("", at, b.Shape, b.Shape.At)
 			row.Doc = b.Shape.Doc
-			label := strings.Join(b.Tags, ", ")
-			if label == "" {
-				label = b.Shape.Name
-			}
-			if label == "" {
-				label = row.Type
-			}
+			label := firstOf(strings.Join(b.Tags, ", "), t.called(b), row.Type)
 			f.Tabs = append(f.Tabs, &Tab{Label: label, Field: row, Number: i + 1})
 		}
+		same := map[string]int{}
+		for _, tab := range f.Tabs {
+			same[tab.Label]++
+		}
+		for _, tab := range f.Tabs {
+			if same[tab.Label] > 1 {
+				tab.Label += " " + itoa(tab.Number)
+			}
+		}
 	}
+}
+
+// called is what an alternative is called by who wrote it, "" where nobody named it.
+func (t *tree) called(b *gen.Branch) string {
+	if b.Shape.Avro {
+		return b.Shape.Name
+	}
+	if title := collect(t.service.Contract, b.Shape.At).of["title"].Str(); title != "" {
+		return title
+	}
+	for _, n := range []*syntax.Node{b.At, b.Shape.At} {
+		if ref := n.Get("$ref").Str(); ref != "" {
+			return ref[strings.LastIndexByte(ref, '/')+1:]
+		}
+	}
+	return ""
 }
 
 // typeWords names a type as people do.

@@ -467,7 +467,7 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, name string) {
 // many folders down.
 func (s *Site) missing(depth int) ([]byte, error) {
 	var b bytes.Buffer
-	_, err := s.render(&page{path: strings.Repeat("x/", min(depth, 20)) + "404.html", kind: "missing", title: "Not found", data: func(*view) any { return nil }}, &b, false)
+	_, err := s.render(&page{path: strings.Repeat("x/", min(depth, 20)) + "404.html", kind: "missing", title: "Not found", data: func(v *view) any { return v.broken() }}, &b, false)
 	return b.Bytes(), err
 }
 

@@ -401,7 +401,7 @@ func (s *Site) plan() {
 	if s.Options.Live {
 		s.add(&page{path: "live.html", kind: "live", title: "Live", nav: "live", data: func(v *view) any { return nil }})
 	}
-	s.add(&page{path: "404.html", kind: "missing", title: "Not found", data: func(v *view) any { return nil }})
+	s.add(&page{path: "404.html", kind: "missing", title: "Not found", data: func(v *view) any { return v.broken() }})
 }
 
 func (e *Event) page() string    { return "events/" + e.ID + ".html" }

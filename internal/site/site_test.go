@@ -340,6 +340,56 @@ func TestFirstWords(t *testing.T) {
 	}
 }
 
+// TestAlternatives holds what alternatives are called: as who wrote them does, else
+// by their type, and never by a name that code is given.
+func TestAlternatives(t *testing.T) {
+	doc := `{"asyncapi": "3.0.0", "info": {"title": "A", "version": "1"}, "components": {"schemas": {"Cash": {"type": "object", "properties": {"note": {"type": "string"}}}}},
+"channels": {"c": {"address": "c", "messages": {"m": {"name": "a.b.v1", "payload": {"type": "object", "properties": {"x": {"oneOf": [{"title": "By card", "type": "object", "properties": {"pan": {"type": "string"}}}, {"$ref": "#/components/schemas/Cash"}, {"type": "string"}, {"type": "object", "properties": {"a": {"type": "integer"}}}, {"type": "object", "properties": {"b": {"type": "integer"}}}]}}}}}}},
+"operations": {"s": {"action": "send", "channel": {"$ref": "#/channels/c"}}}}`
+	s := NewSite(New(load(t, fstest.MapFS{"a.json": {Data: []byte(doc)}}, "a.json")), smallOptions)
+	b, err := s.File("events/a.b.v1.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, _, _ := strings.Cut(string(b), `aria-labelledby="examples"`)
+	var got []string
+	for _, m := range regexp.MustCompile(`data-tab="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		got = append(got, m[1])
+	}
+	if want := []string{"By card", "Cash", "text", "object 4", "object 5"}; !slices.Equal(got, want) {
+		t.Errorf("the alternatives are %q, want %q", got, want)
+	}
+}
+
+// TestTagsAlike holds that versions whose tags differ in a sign alone have pages of
+// their own.
+func TestTagsAlike(t *testing.T) {
+	all := small(t)
+	old := all[0].Versions[0]
+	for _, name := range []string{"v1.1.0+a", "v1.1.0-a", "V1.1.0~a"} {
+		v := *old
+		v.Name = name
+		all[0].Versions = append(all[0].Versions, &v)
+	}
+	s := NewSite(New(all), smallOptions)
+	for _, wrong := range dead(t, s) {
+		t.Error(wrong)
+	}
+	for _, p := range s.pages {
+		if p.kind != "compare" {
+			continue
+		}
+		b, err := s.File(p.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := p.data(s.view(p)).(*Comparison)
+		if want := html.EscapeString(c.Old.Name + " to " + c.New.Name); !bytes.Contains(b, []byte("<h1>"+strings.ReplaceAll(want, "+", "&#43;"))) {
+			t.Errorf("%s does not compare %s", p.path, want)
+		}
+	}
+}
+
 // TestDescription holds that a page says all of a description, of which a list has
 // the first paragraph.
 func TestDescription(t *testing.T) {
