@@ -453,7 +453,7 @@ func (p *python) body() {
 	made := map[*Shape]bool{}
 	for _, s := range p.Shapes {
 		if s.Kind == Union {
-			p.union(s.named(), made)
+			p.union(s, made)
 		}
 	}
 	if p.Only != Types && len(p.Events) > 0 {
@@ -757,12 +757,12 @@ func leads(from, to *Shape, met map[*Shape]bool) bool {
 	}
 	met[from] = true
 	for _, s := range append(slices.Clone(from.Items), from.Item) {
-		if s != nil && (s == to || leads(s, to, met)) {
+		if s != nil && (s.named() == to || leads(s.named(), to, met)) {
 			return true
 		}
 	}
 	for _, b := range from.Branches {
-		if b.Shape == to || leads(b.Shape, to, met) {
+		if b.Shape.named() == to || leads(b.Shape.named(), to, met) {
 			return true
 		}
 	}
@@ -779,7 +779,7 @@ func (p *python) union(s *Shape, made map[*Shape]bool) {
 	before = func(s *Shape) {
 		switch s.Kind {
 		case Union:
-			p.union(s, made)
+			p.union(s.named(), made)
 		case Array, Map:
 			before(s.Item)
 		}
