@@ -58,6 +58,7 @@ type tree struct {
 	service *Service
 	doing   []*gen.Shape
 	rows    int
+	docs    int  // bytes that are written about them
 	cut     bool // there are more rows than are shown
 }
 
@@ -116,7 +117,7 @@ func (t *tree) inside(f *Field, at string, shape *gen.Shape) {
 				break
 			}
 			row := t.field(one.Name, join(one.Name), one.Shape, one.At)
-			row.Required, row.Doc = one.Required, one.Doc
+			row.Required, row.Doc = one.Required, t.doc(one.Doc)
 			f.Fields = append(f.Fields, row)
 		}
 		if shape.Item != nil && shape.Item.Kind != gen.Any {
@@ -149,7 +150,7 @@ func (t *tree) inside(f *Field, at string, shape *gen.Shape) {
 	case gen.Tuple:
 		for i, item := range shape.Items {
 			row := t.field(fmt.Sprintf("%d.", i+1), fmt.Sprintf("%s[%d]", at, i), item, item.At)
-			row.Doc = item.Doc
+			row.Doc = t.doc(item.Doc)
 			f.Fields = append(f.Fields, row)
 		}
 	case gen.Union:
@@ -160,7 +161,7 @@ func (t *tree) inside(f *Field, at string, shape *gen.Shape) {
 				break
 			}
 			row := t.field("", at, b.Shape, b.Shape.At)
-			row.Doc = b.Shape.Doc
+			row.Doc = t.doc(b.Shape.Doc)
 			label := firstOf(strings.Join(b.Tags, ", "), t.called(b), row.Type)
 			f.Tabs = append(f.Tabs, &Tab{Label: label, Field: row, Number: i + 1})
 		}
@@ -330,11 +331,11 @@ const maxListed = 24
 
 func listed(values []*syntax.Node) Words {
 	if len(values) == 1 {
-		return Words{Before: "always ", Code: string(schema.AppendJSON(nil, values[0]))}
+		return Words{Before: "always ", Code: clip(string(schema.AppendJSON(nil, values[0])), 120)}
 	}
 	var all []string
 	for _, v := range values[:min(len(values), maxListed)] {
-		all = append(all, string(schema.AppendJSON(nil, v)))
+		all = append(all, clip(string(schema.AppendJSON(nil, v)), 80))
 	}
 	w := Words{Before: "one of ", Code: strings.Join(all, ", ")}
 	if len(values) > maxListed {
@@ -449,6 +450,28 @@ var formatWords = map[string]string{
 	"uuid": "a UUID", "json-pointer": "a JSON Pointer", "regex": "a regular expression",
 	"int32": "of 32 bits", "int64": "of 64 bits", "float": "of single precision", "double": "of double precision",
 	"byte": "in base64", "binary": "bytes",
+}
+
+// maxDoc is how much is shown of what is written about one field, and shortDoc how
+// much once maxDocs have been written about those before it.
+const maxDoc, shortDoc, maxDocs = 4000, 200, 64 << 10
+
+// doc is what is shown of what is written about a field. The cut is where a word
+// ends.
+func (t *tree) doc(s string) string {
+	most := maxDoc
+	if t.docs > maxDocs {
+		most = shortDoc
+	}
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "")
+		if i := strings.LastIndexAny(s, " \n"); i > most/2 {
+			s = s[:i]
+		}
+		s += " …"
+	}
+	t.docs += len(s)
+	return s
 }
 
 func clip(s string, n int) string {

@@ -264,6 +264,9 @@ type manifest struct {
 func (s *Site) Export(dir string) (int, error) {
 	paths := s.Paths()
 	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return 0, fmt.Errorf("%s is a file; name a folder", dir)
+	}
 	var before manifest
 	if text, err := os.ReadFile(at(manifestName)); err == nil {
 		if err := json.Unmarshal(text, &before); err != nil {

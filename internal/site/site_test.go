@@ -340,6 +340,32 @@ func TestFirstWords(t *testing.T) {
 	}
 }
 
+// TestHuge holds that a page stays small whatever is written about hundreds of
+// fields.
+func TestHuge(t *testing.T) {
+	long, _ := json.Marshal(strings.Repeat("A *word* about it. ", 1000))
+	fields := map[string]any{}
+	for i := range 400 {
+		fields[fmt.Sprintf("field_%04d", i)] = map[string]any{"type": "string", "description": json.RawMessage(long), "enum": []string{strings.Repeat("x", 5000)}, "pattern": strings.Repeat("y", 5000), "default": strings.Repeat("z", 5000)}
+	}
+	text, _ := json.Marshal(fields)
+	doc := `{"asyncapi": "3.0.0", "info": {"title": "A", "version": "1", "description": ` + string(long) + `}, "channels": {"c": {"address": "c", "messages": {"m": {"name": "a.b.v1", "description": ` + string(long) + `, "payload": {"type": "object", "properties": ` + string(text) + `}}}}}, "operations": {"s": {"action": "send", "channel": {"$ref": "#/channels/c"}}}}`
+	s := NewSite(New(load(t, fstest.MapFS{"a.json": {Data: []byte(doc)}}, "a.json")), smallOptions)
+	for _, name := range s.Paths() {
+		b, err := s.File(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%7d %s", len(b), name)
+		if limit := 400 << 10; len(b) > limit {
+			t.Errorf("%s has %d bytes", name, len(b))
+		}
+	}
+	if b, _ := s.File("events/a.b.v1.html"); !bytes.Contains(b, []byte("The payload has more fields than are shown")) {
+		t.Error("the page does not say that it leaves fields out")
+	}
+}
+
 // TestAlternatives holds what alternatives are called: as who wrote them does, else
 // by their type, and never by a name that code is given.
 func TestAlternatives(t *testing.T) {
@@ -746,5 +772,8 @@ func TestExport(t *testing.T) {
 	}
 	if entries, _ := os.ReadDir(strange); len(entries) != 1 {
 		t.Error("something was written all the same")
+	}
+	if _, err := first.Export(filepath.Join(strange, "index.html")); err == nil || !strings.Contains(err.Error(), "name a folder") {
+		t.Errorf("a file is taken for a folder: %v", err)
 	}
 }

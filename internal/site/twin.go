@@ -191,7 +191,7 @@ func (t *twin) fields(f *Field, depth int) {
 		if f.Default != "" {
 			s += "; " + code(f.Default) + " where it is missing"
 		}
-		if doc := firstWords(f.Doc); doc != "" {
+		if doc := clip(firstWords(f.Doc), 400); doc != "" {
 			s += ". " + plain(doc)
 		}
 		if f.Recursive {
