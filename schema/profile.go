@@ -2,6 +2,7 @@ package schema
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/treaty-events/treaty/internal/syntax"
 )
@@ -14,6 +15,7 @@ type Profile struct {
 	OpenEnums     bool // readers accept values of the same types that their enums do not list; an enum of one value is a const
 	DefaultsApply bool // readers fill in the defaults of their schema
 	FormatsIgnore bool // formats say nothing about validity
+	Envelope      bool // the schema describes whole CloudEvents: of their members Declared is about the data alone
 }
 
 // Written is the schema of what a producer of s may emit: s itself under the
@@ -48,8 +50,26 @@ func (p Profile) writer(s *Schema) *Schema {
 		return s
 	}
 	c := &recast{profile: p, made: map[recastKey]*rule{}}
-	return &Schema{rule: c.writer(s.rule, true), dynamic: s.dynamic}
+	r := c.writer(s.rule, true)
+	if p.Envelope && r.unevaluatedProperties == refuses {
+		// Another value may be held to the same rule, such as data that refer to it.
+		open := *r
+		open.allOf = append(slices.Clone(r.allOf), attributes())
+		r = &open
+	}
+	return &Schema{rule: r, dynamic: s.dynamic}
 }
+
+// attributes is the rule that declares every name that an attribute of a
+// CloudEvent may have, which "data" is not, and nothing about their values.
+var attributes = sync.OnceValue(func() *rule {
+	p, err := compilePattern("^([a-z0-9]{1,3}|[a-ce-z0-9][a-z0-9]{3}|d[b-z0-9][a-z0-9]{2}|da[a-su-z0-9][a-z0-9]|dat[b-z0-9]|[a-z0-9]{5,})$")
+	if err != nil {
+		panic(err) // of a constant, which a test compiles
+	}
+	node := syntax.NewScalar(syntax.Bool, "true")
+	return &rule{node: node, object: &objectRules{maxProperties: -1, patterns: []patternRule{{p, &rule{verdict: accepts, node: node}}}}}
+})
 
 func (p Profile) reader(s *Schema) reading {
 	if !p.Tolerant && !p.OpenEnums && !p.DefaultsApply && !p.FormatsIgnore {
