@@ -83,6 +83,9 @@ const (
 	Boolean
 	Integer // of 32 bits
 	Binary
+	// Nested is a list or a table in a field of AMQP, which no attribute is: an event
+	// that has one is malformed. Its text is JSON.
+	Nested
 )
 
 // Value is the value of an attribute. The zero value is an empty text.
@@ -102,6 +105,9 @@ func IntegerValue(i int32) Value { return Value{Integer, strconv.FormatInt(int64
 
 // BinaryValue is bytes.
 func BinaryValue(b []byte) Value { return Value{Binary, base64.StdEncoding.EncodeToString(b)} }
+
+// NestedValue is a list or a table of AMQP, as its text in JSON.
+func NestedValue(text string) Value { return Value{Nested, text} }
 
 // Kind is the type of the value.
 func (v Value) Kind() Kind { return v.kind }
@@ -183,6 +189,9 @@ func (e *Event) validate(printable bool) error {
 		}
 		if printable {
 			continue
+		}
+		if x.Value.kind == Nested {
+			return fault(x.Name, "CloudEvents 1.0 §2", "is a list or an object, which no attribute is")
 		}
 		if err := checkText(x.Name, x.Value.text); err != nil {
 			return err

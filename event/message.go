@@ -327,8 +327,11 @@ func (b *Binding) binary(e *Event, m *Message, contentType string) error {
 			return b.fault(name, "§3.1.3", "is there twice")
 		}
 		seen |= bit
-		if v.kind == Binary {
+		switch v.kind {
+		case Binary:
 			return b.fault(name, "§3.1.3.2", "is bytes, and has to be a text")
+		case Nested:
+			return b.fault(name, "§3.1.3.2", "is a list or a table, and has to be a text")
 		}
 		if err := e.attribute(name, v.text); err != nil {
 			return err

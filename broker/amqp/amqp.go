@@ -25,8 +25,10 @@ package amqp
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"strconv"
 	"strings"
@@ -81,11 +83,15 @@ func (b *Broker) dial(ctx context.Context) (*amqp091.Connection, error) {
 		SASL: []amqp091.Authentication{&amqp091.PlainAuth{Username: user, Password: password}}, Vhost: "/", Heartbeat: 10 * time.Second,
 		Properties: amqp091.Table{"product": "treaty", "connection_name": "treaty"},
 		Dial: func(network, address string) (net.Conn, error) {
-			d := net.Dialer{Timeout: broker.DefaultTimeout}
+			wait := b.target.Timeout
+			if wait <= 0 {
+				wait = broker.DefaultTimeout
+			}
+			d := net.Dialer{Timeout: wait}
 			conn, err := d.DialContext(ctx, network, address)
 			if err == nil {
 				// Until the handshake is over, which the client then takes off.
-				until := time.Now().Add(broker.DefaultTimeout)
+				until := time.Now().Add(wait)
 				if end, ok := ctx.Deadline(); ok && end.Before(until) {
 					until = end
 				}
@@ -608,8 +614,8 @@ func propertiesSize(p *amqp091.Publishing) int {
 	return n
 }
 
-// headers reads a table; what is a list or a table in it, as the broker's own
-// notes are, is left out.
+// headers reads a table. What is a list or a table in it, as the broker's own
+// notes are, is no attribute, and is kept for the event to be refused with.
 func headers(t amqp091.Table) []event.Header {
 	all := make([]event.Header, 0, len(t))
 	for name, v := range t {
@@ -632,8 +638,16 @@ func headers(t amqp091.Table) []event.Header {
 			}
 		case float32, float64:
 			value = event.TextValue(fmt.Sprint(v))
-		default:
+		case amqp091.Decimal:
+			value = event.TextValue(new(big.Rat).SetFrac(big.NewInt(int64(v.Value)), new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(v.Scale)), nil)).FloatString(int(v.Scale)))
+		case nil:
 			continue
+		default:
+			text, err := json.Marshal(v)
+			if err != nil { // such as a number that is none
+				text = []byte(fmt.Sprint(v))
+			}
+			value = event.NestedValue(string(text))
 		}
 		all = append(all, event.Header{Name: name, Value: value})
 	}

@@ -22,7 +22,7 @@ func TestNative(t *testing.T) {
 		"cloudEvents:specversion": "1.0", "cloudEvents:id": "1", "cloudEvents:source": "/s", "cloudEvents:type": "t",
 		"cloudEvents:time": time.Date(2018, 4, 5, 3, 56, 24, 0, time.FixedZone("", 7200)), "cloudEvents:raw": []byte{0xff, 0},
 		"cloudEvents:flag": true, "cloudEvents:count": int64(-7), "cloudEvents:small": int8(5), "cloudEvents:ratio": 1.5,
-		"cloudEvents:huge": int64(1) << 40, "x-death": []any{amqp091.Table{"count": int64(1)}}, "nothing": nil,
+		"cloudEvents:price": amqp091.Decimal{Scale: 2, Value: -1205}, "cloudEvents:huge": int64(1) << 40, "x-death": []any{amqp091.Table{"count": int64(1)}}, "nothing": nil,
 	}
 	m := event.Message{ContentType: "application/json", Headers: headers(table), Body: []byte("{}")}
 	e, mode, err := event.AMQP.Decode(&m)
@@ -34,13 +34,13 @@ func TestNative(t *testing.T) {
 	}
 	for name, want := range map[string]event.Value{
 		"raw": event.BinaryValue([]byte{0xff, 0}), "flag": event.BooleanValue(true), "count": event.IntegerValue(-7), "small": event.IntegerValue(5),
-		"ratio": event.TextValue("1.5"), "huge": event.TextValue("1099511627776"),
+		"ratio": event.TextValue("1.5"), "price": event.TextValue("-12.05"), "huge": event.TextValue("1099511627776"),
 	} {
 		if v, ok := e.Extensions.Get(name); !ok || v != want {
 			t.Errorf("%s is %q of kind %d", name, v, v.Kind())
 		}
 	}
-	if len(e.Extensions) != 6 {
+	if len(e.Extensions) != 7 {
 		t.Error(e.Extensions)
 	}
 	// What goes out has AMQP's types: a whole number is a long.
@@ -54,6 +54,42 @@ func TestNative(t *testing.T) {
 	}
 	if n := propertiesSize(&p); n < 200 || n > 1000 {
 		t.Errorf("properties of %d bytes", n)
+	}
+}
+
+// TestNested: an attribute that is a list or a table is none, and the event is not
+// read as if it had not been there; what it was is kept with the message.
+func TestNested(t *testing.T) {
+	for name, v := range map[string]any{"cloudEvents:foo": amqp091.Table{"a": int64(1)}, "cloudEvents_foo": []any{"a"}, "cloudEvents:subject": []any{}, "cloudEvents:time": amqp091.Table{}} {
+		table := amqp091.Table{"cloudEvents:specversion": "1.0", "cloudEvents:id": "1", "cloudEvents:source": "/s", "cloudEvents:type": "t", name: v}
+		m := event.Message{ContentType: "application/json", Headers: headers(table), Body: []byte("{}")}
+		_, _, err := event.AMQP.Decode(&m)
+		var fault *event.Error
+		if !errors.As(err, &fault) || !strings.HasSuffix(name, fault.Attribute) || !strings.Contains(fault.Reason, "is a list or a") {
+			t.Errorf("%s: %v", name, err)
+		}
+		want := map[string]string{"cloudEvents:foo": `{"a":1}`, "cloudEvents_foo": `["a"]`, "cloudEvents:subject": "[]", "cloudEvents:time": "{}"}[name]
+		if kept, ok := m.Get(name); !ok || kept != want {
+			t.Errorf("%s is kept as %q", name, kept)
+		}
+	}
+}
+
+// TestTimeout: the URL says how long opening may take, not the dialer.
+func TestTimeout(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // which takes connections, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	began := time.Now()
+	b := &Broker{target: &broker.Target{Scheme: "amqp", Hosts: []string{l.Addr().String()}, Timeout: 100 * time.Millisecond}}
+	if conn, err := b.dial(t.Context()); err == nil {
+		conn.Close()
+		t.Fatal("something answered")
+	}
+	if took := time.Since(began); took < 100*time.Millisecond || took > broker.DefaultTimeout-time.Second {
+		t.Errorf("it took %s", took)
 	}
 }
 
