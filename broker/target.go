@@ -35,7 +35,7 @@ import (
 type Target struct {
 	Scheme   string
 	Hosts    []string // host:port, in the order written; empty where the URL has none
-	Path     string   // with its slash
+	Path     string   // with its slash; the folder of embedded, the virtual host of AMQP, and refused by the others
 	User     string
 	Password string
 	Token    string
@@ -242,6 +242,17 @@ func tlsOf(scheme string, v url.Values) (*tls.Config, error) {
 		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
+}
+
+// NoPath is an error where the URL has a path, which says nothing to an adapter
+// that calls this; why is what the path may have been meant to say.
+func (t *Target) NoPath(why string) error {
+	if strings.Trim(t.Path, "/") == "" {
+		return nil
+	}
+	bare := *t
+	bare.Path = ""
+	return t.Fail("open", "", ErrUsage, fmt.Errorf("the path %q says nothing to this broker", t.Path), why+"; write "+bare.String())
 }
 
 // Fail makes an error of what a client said while opening.

@@ -116,6 +116,23 @@ func TestParseTargetRefuses(t *testing.T) {
 	}
 }
 
+// TestNoPath: what a URL says in vain is refused, with what to write.
+func TestNoPath(t *testing.T) {
+	for url, want := range map[string]string{
+		"kafka://h": "", "kafka://h/": "",
+		"kafka://u:p@h:1/orders?tls=true": `open on kafka://h:1/orders: wrong use: the path "/orders" says nothing to this broker; topics are the channels' addresses; write kafka://h:1`,
+	} {
+		target, err := broker.ParseTarget(url, "9092")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = target.NoPath("topics are the channels' addresses")
+		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && (got != want || !errors.Is(err, broker.ErrUsage)) {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	t.Setenv("TREATY_BROKER_USER", "u")
 	t.Setenv("TREATY_BROKER_PASSWORD", "p")

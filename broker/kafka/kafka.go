@@ -8,7 +8,7 @@
 // Parameters:
 //
 //	sasl=plain|scram-sha-256|scram-sha-512  how user and password are shown; plain
-//	acks=all|leader|none                    who has acknowledged what is published; all
+//	acks=all|leader|none                    who has acknowledged what is published; what the channel asks for, and all where neither says
 //	maxBytes=1000012                        the greatest batch, and so message, that is sent
 //	linger=0s                               how long a batch waits for more
 //	commit=1s                               how often a group's place is committed
@@ -17,6 +17,8 @@
 // Settings of channels:
 //
 //	kafka.topic         the topic; otherwise the address
+//	kafka.acks          all, leader or none: who has acknowledged what is published; the
+//	                    URL can only ask for more
 //	kafka.partitions    of a topic that is declared; otherwise the broker's default
 //	kafka.replicas      the same
 //	kafka.config.NAME   a configuration of it, such as kafka.config.retention.ms
@@ -58,9 +60,10 @@ var Adapter = broker.Adapter{Name: "kafka", Schemes: []string{"kafka", "kafkas"}
 // Broker is a connection to a Kafka cluster.
 type Broker struct {
 	target   *broker.Target
-	client   *kgo.Client
+	client   *kgo.Client // and producer, with acks of all
 	admin    *kadm.Client
 	options  []kgo.Opt // of every client
+	linger   time.Duration
 	maxBytes int
 	commit   time.Duration
 	session  time.Duration
@@ -68,6 +71,7 @@ type Broker struct {
 	mu            sync.Mutex
 	closed        bool
 	subscriptions map[*subscription]bool
+	producers     map[string]*kgo.Client // with fewer acks, by which; made when they are needed
 }
 
 // dial is set by tests that cut connections.
@@ -80,7 +84,10 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	if len(t.Hosts) == 0 {
 		return wrong(errors.New("it names no host"), "write kafka://127.0.0.1:9092")
 	}
-	b := &Broker{target: t, maxBytes: 1000012, commit: time.Second, session: 45 * time.Second, subscriptions: map[*subscription]bool{}}
+	if err := t.NoPath("topics are the addresses of the contract's channels"); err != nil {
+		return nil, err
+	}
+	b := &Broker{target: t, maxBytes: 1000012, commit: time.Second, session: 45 * time.Second, subscriptions: map[*subscription]bool{}, producers: map[string]*kgo.Client{}}
 	b.options = []kgo.Opt{kgo.SeedBrokers(t.Hosts...), kgo.ClientID("treaty")}
 	if t.TLS != nil {
 		b.options = append(b.options, kgo.DialTLSConfig(t.TLS))
@@ -100,8 +107,7 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 			return wrong(fmt.Errorf("sasl=%s is no mechanism", how), "known are plain, scram-sha-256 and scram-sha-512")
 		}
 	}
-	linger := time.Duration(0)
-	for name, at := range map[string]*time.Duration{"linger": &linger, "commit": &b.commit, "session": &b.session} {
+	for name, at := range map[string]*time.Duration{"linger": &b.linger, "commit": &b.commit, "session": &b.session} {
 		if s := t.Params.Get(name); s != "" {
 			var err error
 			if *at, err = time.ParseDuration(s); err != nil || *at < 0 || *at == 0 && name != "linger" {
@@ -115,21 +121,10 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 			return wrong(fmt.Errorf("maxBytes=%s is no size in bytes", s), "")
 		}
 	}
-	acks := kgo.AllISRAcks()
-	producing := []kgo.Opt{kgo.ProducerLinger(linger), kgo.ProducerBatchMaxBytes(int32(b.maxBytes)), kgo.MaxBufferedRecords(100_000)}
-	switch s := t.Params.Get("acks"); s {
-	case "", "all":
-	case "leader":
-		acks = kgo.LeaderAck()
-		producing = append(producing, kgo.DisableIdempotentWrite())
-	case "none":
-		acks = kgo.NoAck()
-		producing = append(producing, kgo.DisableIdempotentWrite())
-	default:
+	if s := t.Params.Get("acks"); s != "" && !slices.Contains(acks, s) {
 		return wrong(fmt.Errorf("acks=%s is none", s), "known are all, leader and none")
 	}
-	producing = append(producing, kgo.RequiredAcks(acks))
-	client, err := kgo.NewClient(append(producing, b.options...)...)
+	client, err := b.producer("all")
 	if err != nil {
 		return wrong(err, "")
 	}
@@ -147,6 +142,59 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	}
 	b.client, b.admin = client, kadm.NewClient(client)
 	return b, nil
+}
+
+// acks are who has to have what is published, the least first.
+var acks = []string{"none", "leader", "all"}
+
+// ackedBy is who has to have what is published on a channel: the channel's, or
+// more where the URL says more.
+func (b *Broker) ackedBy(channel *broker.Channel) (string, error) {
+	here, there := channel.Setting("kafka.acks", ""), b.target.Params.Get("acks")
+	if here != "" && !slices.Contains(acks, here) {
+		return "", b.target.Fail("publish", channel.Address, broker.ErrUsage, fmt.Errorf("kafka.acks is %q", here), "known are all, leader and none")
+	}
+	if here == "" && there == "" {
+		return "all", nil
+	}
+	return acks[max(slices.Index(acks, here), slices.Index(acks, there))], nil
+}
+
+// producer makes a client that produces with acks.
+func (b *Broker) producer(acks string) (*kgo.Client, error) {
+	required, idempotent := kgo.AllISRAcks(), true
+	switch acks {
+	case "leader":
+		required, idempotent = kgo.LeaderAck(), false
+	case "none":
+		required, idempotent = kgo.NoAck(), false
+	}
+	options := append([]kgo.Opt{kgo.ProducerLinger(b.linger), kgo.ProducerBatchMaxBytes(int32(b.maxBytes)), kgo.MaxBufferedRecords(100_000), kgo.RequiredAcks(required)}, b.options...)
+	if !idempotent {
+		options = append(options, kgo.DisableIdempotentWrite())
+	}
+	return kgo.NewClient(options...)
+}
+
+// producing is the client by which a channel is published on.
+func (b *Broker) producing(channel *broker.Channel) (*kgo.Client, error) {
+	acks, err := b.ackedBy(channel)
+	if err != nil || acks == "all" {
+		return b.client, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return b.client, nil // which says so
+	}
+	if b.producers[acks] == nil {
+		client, err := b.producer(acks)
+		if err != nil {
+			return nil, err
+		}
+		b.producers[acks] = client
+	}
+	return b.producers[acks], nil
 }
 
 func denied(err error) bool {
@@ -234,6 +282,10 @@ func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages .
 	if err == nil {
 		err = b.named("publish", channel.Address, topic)
 	}
+	client := b.client
+	if err == nil {
+		client, err = b.producing(&channel)
+	}
 	if err != nil {
 		for i := range messages {
 			failures.Add(i, err)
@@ -260,7 +312,7 @@ func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages .
 			r.Key = []byte(m.Key)
 		}
 		at := &errs[i]
-		b.client.Produce(ctx, r, func(_ *kgo.Record, err error) {
+		client.Produce(ctx, r, func(_ *kgo.Record, err error) {
 			*at = err
 			done.Done()
 		})
@@ -354,6 +406,9 @@ func (b *Broker) Declare(ctx context.Context, channel broker.Channel) error {
 	configs := map[string]*string{}
 	for name, v := range channel.Settings {
 		if key, ok := strings.CutPrefix(name, "kafka.config."); ok {
+			if n, err := strconv.Atoi(v); key == "min.insync.replicas" && err == nil {
+				v = strconv.Itoa(b.target.AtMost(n)) // or nothing could be published
+			}
 			configs[key] = &v
 		}
 	}
@@ -405,6 +460,9 @@ func (b *Broker) Close() error {
 	var all []*subscription
 	for s := range b.subscriptions {
 		all = append(all, s)
+	}
+	for _, p := range b.producers {
+		defer p.Close()
 	}
 	b.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -67,6 +67,9 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	if len(t.Hosts) == 0 {
 		return nil, t.Fail("open", "", broker.ErrUsage, errors.New("it names no host"), "write mqtt://127.0.0.1:1883")
 	}
+	if err := t.NoPath("topics are the addresses of the contract's channels"); err != nil {
+		return nil, err
+	}
 	b := &Broker{target: t, member: t.Params.Get("member"), keep: 7 * 24 * time.Hour, subscriptions: map[*subscription]bool{}}
 	if s := t.Params.Get("keep"); s != "" {
 		var err error
@@ -99,7 +102,7 @@ func (b *Broker) connect(ctx context.Context, id string, clean bool, expiry time
 	}
 	config := autopaho.ClientConfig{
 		KeepAlive: 20, CleanStartOnInitialConnection: clean, SessionExpiryInterval: uint32(min(expiry/time.Second, math.MaxUint32-1)),
-		ReconnectBackoff: broker.Backoff, ConnectTimeout: packetWait, TlsCfg: t.TLS,
+		ReconnectBackoff: broker.Backoff, ConnectTimeout: max(packetWait, t.Timeout), TlsCfg: t.TLS,
 		ConnectUsername: t.User, ConnectPassword: []byte(t.Password),
 		OnConnectionUp: func(m *autopaho.ConnectionManager, ack *paho.Connack) {
 			connected.Store(true)

@@ -59,6 +59,9 @@ type Broker struct {
 const pullWait = 5 * time.Second
 
 func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
+	if err := t.NoPath("subjects are the addresses of the contract's channels"); err != nil {
+		return nil, err
+	}
 	var options []nats.Option
 	if token := t.Params.Get("token"); token != "" {
 		t.Token = token

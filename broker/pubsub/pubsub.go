@@ -69,6 +69,9 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	if len(t.Hosts) != 1 {
 		return nil, t.Fail("open", "", broker.ErrUsage, errors.New("it names no project"), "write pubsub://project")
 	}
+	if err := t.NoPath("topics are the addresses of the contract's channels"); err != nil {
+		return nil, err
+	}
 	b := &Broker{target: t, project: strings.TrimSuffix(t.Hosts[0], ":"), publishers: map[string]*pubsub.Publisher{}, subscriptions: map[*subscription]bool{}}
 	var options []option.ClientOption
 	endpoint := t.Params.Get("endpoint")
