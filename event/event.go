@@ -35,7 +35,11 @@ type Event struct {
 	DataContentType string // media type of Data; "" means JSON
 	DataSchema      string // URI
 	Subject         string
-	Time            time.Time
+	// Time is none where it is zero, that is 0001-01-01T00:00:00Z. An event that came
+	// with that very time is refused rather than read as one without: it is what a
+	// field looks like that its producer forgot to set, and it would be lost when the
+	// event is written again.
+	Time time.Time
 
 	// Extensions are the other attributes, sorted by name.
 	Extensions Extensions
@@ -346,10 +350,14 @@ func IsJSON(contentType string) bool {
 // ninth of a second are cut off. time.Parse is no judge of the form: it takes a
 // comma for a point, hours of one digit, and zones that there are not.
 func parseTime(s string) (time.Time, error) {
-	if t, ok := timestamp(s); ok {
-		return t, nil
+	t, ok := timestamp(s)
+	switch {
+	case !ok:
+		return t, fault("time", "CloudEvents 1.0 §3.2.4", "%q is no timestamp of RFC 3339", clip(s))
+	case t.IsZero():
+		return t, fault("time", "CloudEvents 1.0 §3.2.4", "is %q, which is a time that was never set; leave it out", clip(s))
 	}
-	return time.Time{}, fault("time", "CloudEvents 1.0 §3.2.4", "%q is no timestamp of RFC 3339", clip(s))
+	return t, nil
 }
 
 func timestamp(s string) (t time.Time, ok bool) {

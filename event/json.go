@@ -136,6 +136,18 @@ func (e *Event) decode(text []byte, i int) (int, error) {
 	malformed := func(i int) (int, error) {
 		return 0, fault("", jsonClause, "the text is no JSON object, from byte %d on", max(i, 0))
 	}
+	broken := func(i int) (int, error) {
+		at, why := jsonscan.Fault(text, i)
+		switch why {
+		case jsonscan.TooDeep:
+			return 0, fault("", jsonClause, "the text is nested deeper than the %d levels that are read, at byte %d", jsonscan.MaxDepth, at)
+		case jsonscan.HalfPair:
+			return 0, fault("", "RFC 8259 §8.2", "a string has half a pair of surrogates, which is no character, at byte %d", at)
+		case jsonscan.NotUTF8:
+			return 0, fault("", "RFC 8259 §8.1", "a string is no valid UTF-8, at byte %d", at)
+		}
+		return malformed(at)
+	}
 	if i >= len(text) || text[i] != '{' {
 		return malformed(i)
 	}
@@ -157,7 +169,7 @@ func (e *Event) decode(text []byte, i int) (int, error) {
 			}
 			end, plain := jsonscan.String(text, i)
 			if end < 0 {
-				return malformed(i)
+				return broken(i)
 			}
 			name := text[i+1 : end-1]
 			if !plain {
@@ -174,7 +186,7 @@ func (e *Event) decode(text []byte, i int) (int, error) {
 				end = jsonscan.Value(text, from)
 			}
 			if end < 0 {
-				return malformed(from)
+				return broken(from)
 			}
 			known := nameOf(name)
 			switch known {
@@ -310,7 +322,7 @@ func (e *Event) assign(text []byte, members []member, extensions, size int) erro
 		case timeName:
 			t, err := parseTime(unsafe.String(unsafe.SliceData(inner), len(inner)))
 			if err != nil {
-				return fault("time", "CloudEvents 1.0 §3.2.4", "%q is no timestamp of RFC 3339", clip(string(inner)))
+				return err
 			}
 			e.Time = t
 		default:

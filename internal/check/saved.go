@@ -247,8 +247,10 @@ func (e *eventCheck) attribute(item *syntax.Node) {
 	}
 	switch v := item.Value; {
 	case name == "time":
-		if _, err := time.Parse(time.RFC3339Nano, v); err != nil {
+		if t, err := time.Parse(time.RFC3339Nano, v); err != nil {
 			bad("is %q, but has to be a timestamp of RFC 3339 such as 2026-04-10T15:20:00Z", v)
+		} else if t.IsZero() {
+			bad("is %q, which is a time that was never set; leave it out", v)
 		}
 	case name == "source":
 		if _, err := url.Parse(v); err != nil || strings.ContainsAny(v, " <>\"{}|\\^`") {
