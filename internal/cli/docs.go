@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -204,7 +205,7 @@ func (a *app) catalogueDocuments(args []string) ([]catalogued, error) {
 		}
 		a.stdinRead = of.stdinRead
 		for _, s := range sources {
-			if s.text == nil && seen[realPath(s.path)] {
+			if s.text == nil && (seen[realPath(s.path)] || ofTreaty(s.path) && !slices.ContainsFunc(args, func(arg string) bool { return a.absolute(arg) == s.path })) {
 				continue
 			}
 			seen[realPath(s.path)] = true
@@ -212,6 +213,19 @@ func (a *app) catalogueDocuments(args []string) ([]catalogued, error) {
 		}
 	}
 	return all, nil
+}
+
+// ofTreaty reports whether treaty made a file: the contract that it puts beside the
+// code that it generates is no other service.
+func ofTreaty(path string) bool {
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(path), "treaty.generated.json"))
+	if err != nil {
+		return false
+	}
+	var made struct {
+		Files map[string]string `json:"files"`
+	}
+	return json.Unmarshal(text, &made) == nil && made.Files[filepath.Base(path)] != ""
 }
 
 // read reads the document, and its versions, n at most. What cannot be read is a

@@ -169,14 +169,14 @@ type joiner struct {
 }
 
 func (b *joiner) services(sources []Source) {
-	names := map[string]int{}
+	names := map[string][]string{} // the files by title
 	for _, src := range sources {
-		names[titleOf(src)]++
+		names[titleOf(src)] = append(names[titleOf(src)], src.Name)
 	}
 	for _, src := range sources {
 		s := &Service{Name: titleOf(src), Source: src, Contract: src.Contract}
-		if names[s.Name] > 1 {
-			s.Name += " (" + src.Name + ")"
+		if all := names[s.Name]; len(all) > 1 {
+			s.Name += " (" + shortest(src.Name, all) + ")"
 		}
 		for _, d := range src.Findings {
 			if d.Severity == diag.Error {
@@ -203,6 +203,22 @@ func (b *joiner) services(sources []Source) {
 		s.ID = ids.of(s.Name, s.Source.Name)
 		s.recent = last
 	}
+}
+
+// shortest is as much of the end of a path as tells it from the others.
+func shortest(name string, all []string) string {
+	for i := strings.LastIndexByte(name, '/'); i > 0; i = strings.LastIndexByte(name[:i], '/') {
+		same := 0
+		for _, other := range all {
+			if strings.HasSuffix("/"+other, name[i:]) {
+				same++
+			}
+		}
+		if same == 1 {
+			return name[i+1:]
+		}
+	}
+	return name
 }
 
 func titleOf(s Source) string {

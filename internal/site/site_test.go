@@ -261,7 +261,7 @@ func harm(text string, page bool) []string {
 var strict = sync.OnceValue(func() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	p.AllowElements("p", "br", "hr", "em", "strong", "code", "pre", "blockquote", "ul", "ol", "li", "h3", "h4", "h5", "h6", "table", "tr", "th", "td")
-	p.AllowAttrs("tabindex").OnElements("pre")
+	p.AllowAttrs("tabindex").OnElements("pre", "table")
 	p.AllowAttrs("href", "rel").OnElements("a")
 	p.AllowURLSchemes("http", "https", "mailto")
 	p.RequireParseableURLs(true)
@@ -307,7 +307,7 @@ func TestMarkdown(t *testing.T) {
 		"[guide](https://a.example) [r](./r.md)": `<p><a href="https://a.example" rel="nofollow noreferrer">guide</a> r</p>`,
 		"# Title\n\ntext <b>x</b>":               "<h3>Title</h3><p>text x</p>",
 		"- a\n- b":                               "<ul><li>a</li><li>b</li></ul>",
-		"| a | b |\n|---|:-:|\n| 1 | `x|y` |\n":  "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td><code>x|y</code></td></tr></table>",
+		"| a | b |\n|---|:-:|\n| 1 | `x|y` |\n":  `<table tabindex="0">` + "<tr><th>a</th><th>b</th></tr><tr><td>1</td><td><code>x|y</code></td></tr></table>",
 		"![a picture](https://a.example/p.png)":  "<p>a picture</p>",
 		"&copy; \\* <a@b.example>":               `<p>© * <a href="mailto:a@b.example" rel="nofollow noreferrer">a@b.example</a></p>`,
 		"https://a.example/some_page_(x)":        `<p><a href="https://a.example/some_page_(x" rel="nofollow noreferrer">https://a.example/some_page_(x</a>)</p>`,
@@ -363,6 +363,23 @@ func TestHuge(t *testing.T) {
 	}
 	if b, _ := s.File("events/a.b.v1.html"); !bytes.Contains(b, []byte("The payload has more fields than are shown")) {
 		t.Error("the page does not say that it leaves fields out")
+	}
+}
+
+// TestSameTitles holds what services of one title are called.
+func TestSameTitles(t *testing.T) {
+	var all []Source
+	for _, name := range []string{"../x/a/orders.yaml", "../x/b/orders.yaml", "../x/b/old.yaml", "orders.yaml"} {
+		s := load(t, fstest.MapFS{"o.json": {Data: []byte(`{"asyncapi": "3.0.0", "info": {"title": "Orders", "version": "1"}}`)}}, "o.json")[0]
+		s.Name = name
+		all = append(all, s)
+	}
+	var got []string
+	for _, s := range New(all).Services {
+		got = append(got, s.Name)
+	}
+	if want := []string{"Orders (a/orders.yaml)", "Orders (b/orders.yaml)", "Orders (old.yaml)", "Orders (orders.yaml)"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

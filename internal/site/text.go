@@ -214,7 +214,9 @@ func (w *writer) node(n ast.Node) {
 	case *tableNode:
 		switch {
 		case n.kind == tableKind:
-			w.around("table", n)
+			w.WriteString(`<table tabindex="0">`) // it may be wider than there is room
+			w.inside(n)
+			w.WriteString("</table>")
 		case n.kind == rowKind:
 			w.around("tr", n)
 		case n.head:
