@@ -7,10 +7,12 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/broker/brokertest"
@@ -65,6 +67,60 @@ func TestConformance(t *testing.T) {
 		Adapter: kafka.Adapter, URL: "kafka://treaty:secret@" + hosts, Absent: "kafka://127.0.0.1:1",
 		Settings: map[string]string{"kafka.partitions": "4"}, Cut: c.cut, Disagree: disagree,
 	})
+}
+
+// TestAcks: what is published is acknowledged by whom the channel asks for, and the
+// URL can only ask for more.
+func TestAcks(t *testing.T) {
+	kafka.SetDial(nil)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	var seen atomic.Int32
+	cluster.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		seen.Store(int32(r.(*kmsg.ProduceRequest).Acks))
+		return nil, nil, false
+	})
+	const all, leader, none = -1, 1, 0
+	for _, test := range []struct {
+		query, setting string
+		want           int32
+	}{
+		{"", "", all}, {"", "all", all}, {"", "leader", leader}, {"", "none", none},
+		{"?acks=leader", "", leader}, {"?acks=none", "", none},
+		{"?acks=leader", "all", all}, {"?acks=none", "leader", leader}, {"?acks=all", "none", all}, {"?acks=leader", "none", leader},
+	} {
+		b, err := broker.Open(t.Context(), "kafka://"+cluster.ListenAddrs()[0]+test.query, kafka.Adapter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		channel := broker.Channel{Address: "a", Settings: map[string]string{}}
+		if test.setting != "" {
+			channel.Settings["kafka.acks"] = test.setting
+		}
+		for range 2 {
+			seen.Store(99)
+			if err := b.Publish(t.Context(), channel, broker.Message{}); err != nil {
+				t.Fatal(err)
+			}
+			for n := 0; seen.Load() == 99 && n < 1000; n++ { // who waits for nobody may be ahead
+				time.Sleep(time.Millisecond)
+			}
+			if got := seen.Load(); got != test.want {
+				t.Errorf("with the URL's %q and the channel's %q, acks are %d", test.query, test.setting, got)
+			}
+		}
+		channel.Settings["kafka.acks"] = "most"
+		if err := b.Publish(t.Context(), channel, broker.Message{}); !errors.Is(err, broker.ErrUsage) {
+			t.Error(err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // TestSession: a cluster that does not take a member for so long says so, and the

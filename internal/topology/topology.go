@@ -94,7 +94,21 @@ func Channel(ch *contract.Channel, given map[string]string) (broker.Channel, err
 			}
 		}
 	}
+	quorum(s, ch.Delivery)
 	return broker.Channel{Address: address, Settings: s}, nil
+}
+
+// quorum has a majority of the copies that there are to be acknowledge, where the
+// contract asks for one: of itself Kafka is content with the leader when it is
+// alone.
+func quorum(s map[string]string, d *contract.Delivery) {
+	const setting = "kafka.config.min.insync.replicas"
+	if d == nil || d.Durability == nil || d.Durability.AckedBy != "quorum" || s[setting] != "" {
+		return
+	}
+	if replicas, err := strconv.Atoi(s["kafka.replicas"]); err == nil && replicas > 1 {
+		s[setting] = strconv.Itoa(replicas/2 + 1)
+	}
 }
 
 // delivery is what x-delivery asks, before what bindings say outright.
@@ -105,6 +119,11 @@ func delivery(s map[string]string, d *contract.Delivery) {
 	if d.Durability != nil && d.Durability.Replicas > 0 {
 		s["kafka.replicas"] = strconv.Itoa(d.Durability.Replicas)
 		s["nats.replicas"] = strconv.Itoa(d.Durability.Replicas)
+	}
+	if d.Durability != nil {
+		if acks := map[string]string{"quorum": "all", "leader": "leader", "none": "none"}[d.Durability.AckedBy]; acks != "" {
+			s["kafka.acks"] = acks
+		}
 	}
 	if r := d.Retention; r != nil {
 		if r.Time > 0 {
