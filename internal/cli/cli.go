@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -105,7 +106,12 @@ func caught(err *error, file string) {
 // Run runs a command and returns the exit code. It does not panic: a fault of
 // treaty's own is reported as one.
 func Run(ctx context.Context, env Env) int {
+	out := &stdout{to: env.Stdout}
+	env.Stdout = out
 	err := execute(ctx, env)
+	if lost := out.fault(); lost != nil && (err == nil || errors.Is(err, findings{})) {
+		err = fmt.Errorf("the output could not be written: %w", lost) // whether a command looked or not
+	}
 	var fault *bug
 	switch {
 	case err == nil:
@@ -133,6 +139,33 @@ func Run(ctx context.Context, env Env) int {
 		fmt.Fprintf(env.Stderr, "treaty: %s\n", diag.Visible(strings.TrimRight(line, "\n")))
 	}
 	return exitFailed
+}
+
+// stdout is the standard output, which remembers that something could not be
+// written: who reads it has not got everything, and the exit code has to say so.
+type stdout struct {
+	to  io.Writer
+	mu  sync.Mutex
+	err error
+}
+
+func (o *stdout) Write(b []byte) (int, error) {
+	n, err := o.to.Write(b)
+	if err != nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.err == nil {
+			o.err = err
+		}
+	}
+	return n, err
+}
+
+// fault is the first failure.
+func (o *stdout) fault() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
 }
 
 // execute finds the command that the arguments name and runs it.

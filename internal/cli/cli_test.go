@@ -159,6 +159,37 @@ func TestOutputFails(t *testing.T) {
 	}
 }
 
+// TestSentUnsaid holds that events that were sent are not taken for unsent where
+// the output is lost, whoever lost it, and that no command is a success then.
+func TestSentUnsaid(t *testing.T) {
+	dir := folder(t, map[string]string{"a.yaml": `{asyncapi: 3.1.0, info: {title: A, version: 1.0.0}, channels: {a: {address: a, messages: {A: {contentType: application/cloudevents+json, x-cloudevents: {mode: structured, payload: data, type: a.done.v1}, payload: {type: integer}}}}}}`})
+	publish := []string{"publish", "--broker", "embedded:./events", "a.yaml", "--sample", "2"}
+	for _, fails := range []error{syscall.EPIPE, syscall.ENOSPC} {
+		for _, row := range []struct {
+			args []string
+			said string
+		}{
+			{publish, "2 events were published"}, {append(slices.Clone(publish), "--format", "json"), "2 events were published"}, {append(slices.Clone(publish), "-q"), ""},
+			{[]string{"tail", "--broker", "embedded:./events", "a.yaml", "--from", "earliest", "--count", "1"}, "no space left"},
+			{[]string{"-h"}, "the output could not be written"}, {[]string{"publish", "-h"}, "the output could not be written"},
+		} {
+			var errs bytes.Buffer
+			env := Env{Args: row.args, Dir: dir, Stdin: strings.NewReader(""), Stdout: failing{fails}, Stderr: &errs, Getenv: func(string) string { return "" }, Now: day}
+			want := exitFailed
+			if row.said == "" {
+				want = exitClean // nothing was to be written
+			}
+			told := row.said
+			if fails == syscall.EPIPE && !strings.Contains(told, "published") {
+				told = "" // nobody is there to be told, and nothing has to be
+			}
+			if code := Run(t.Context(), env); code != want || !strings.Contains(errs.String(), told) || told == "" && errs.Len() > 0 {
+				t.Errorf("%q: %v: exit code %d: %q", row.args, fails, code, &errs)
+			}
+		}
+	}
+}
+
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) {

@@ -52,7 +52,8 @@ Credentials and TLS are parameters of the URL, or come from TREATY_BROKER_USER,
 TREATY_BROKER_PASSWORD and TREATY_BROKER_TOKEN.
 
 The exit code is 0 where everything was sent, 1 where something was rejected and
-2 where treaty could not run, as when the broker cannot be reached.`,
+2 where treaty could not run, as when the broker cannot be reached, or the output
+not be written: then the error says what was sent all the same.`,
 		Example: `  treaty publish --broker embedded:./events orders.asyncapi.yaml --type orders.paid.v1 --subject ord_1 --data paid.json
   treaty publish --broker kafka://127.0.0.1:9092 orders.asyncapi.yaml --event event.json
   treaty publish --broker nats://127.0.0.1 orders.asyncapi.yaml --sample 10`,
@@ -124,8 +125,7 @@ func (a *app) publish(ctx context.Context, args []string, flags publishFlags) er
 		ctx, cancel := context.WithTimeout(ctx, flags.timeout)
 		defer cancel()
 		if err := p.send(ctx); err != nil {
-			p.print()
-			return err
+			return errors.Join(err, p.print())
 		}
 	}
 	if err := p.print(); err != nil {
@@ -576,22 +576,46 @@ func (p *publishing) sendOn(ctx context.Context, b broker.Broker) error {
 	return nil
 }
 
+// print says what was sent and what was not. Where that cannot be written, the
+// error says that events were sent all the same, so that nobody sends them again;
+// it is no longer one of a reader who has gone, who would not be told.
 func (p *publishing) print() error {
+	err := p.write()
+	if err != nil && len(p.Published) > 0 {
+		return fmt.Errorf("%s published, and the broker has acknowledged that, but the output could not be written: %v; do not send them again", are(len(p.Published), "event"), err)
+	}
+	return err
+}
+
+// are is a number of things that were something.
+func are(n int, what string) string {
+	if n == 1 {
+		return "1 " + what + " was"
+	}
+	return count(n, what) + " were"
+}
+
+func (p *publishing) write() error {
 	if p.format == "json" {
 		return json.NewEncoder(p.env.Stdout).Encode(p)
 	}
+	var b strings.Builder
 	for _, e := range p.Published {
 		if p.quiet {
 			break
 		}
-		fmt.Fprintf(p.env.Stdout, "published %s %s on %s\n", e.Type, e.ID, e.Channel)
+		fmt.Fprintf(&b, "published %s %s on %s\n", e.Type, e.ID, e.Channel)
 	}
 	for _, r := range p.Rejected {
 		where := ""
 		if r.Pointer != "" {
 			where = " at " + r.Pointer
 		}
-		fmt.Fprintf(p.env.Stdout, "rejected%s: %s [%s]\n", where, r.Message, r.Rule)
+		fmt.Fprintf(&b, "rejected%s: %s [%s]\n", where, r.Message, r.Rule)
 	}
-	return nil
+	if b.Len() == 0 {
+		return nil
+	}
+	_, err := io.WriteString(p.env.Stdout, b.String())
+	return err
 }
