@@ -27,10 +27,15 @@ type Orders struct {
 	outbox   *sqlstore.Outbox
 }
 
-// Order is an order, for clients, and as orders.placed.v1 has it.
+// Order is an order, for clients. What the events say is the contract's, and
+// changes when that does.
 type Order struct {
-	events.OrderPlacedPayload
-	Status string `json:"status"`
+	OrderID    string         `json:"order_id"`
+	CustomerID string         `json:"customer_id"`
+	TotalMinor int64          `json:"total_minor"`
+	Currency   string         `json:"currency"`
+	PlacedAt   codec.DateTime `json:"placed_at"`
+	Status     string         `json:"status"`
 }
 
 func newOrders(ctx context.Context, mux *http.ServeMux, c *contract.Contract, b broker.Broker, file string) (*Orders, error) {
@@ -58,18 +63,19 @@ func (o *Orders) run(ctx context.Context) error {
 }
 
 func (o *Orders) place(w http.ResponseWriter, r *http.Request) {
-	var order Order
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&order); err != nil {
+	var placed events.OrderPlacedPayload
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&placed); err != nil {
 		fail(w, http.StatusBadRequest, err)
 		return
 	}
-	order.OrderID, order.PlacedAt, order.TotalMinor, order.Status = "ord_"+rand.Text(), now(), 0, "placed"
-	for _, l := range order.Lines {
-		order.TotalMinor += l.Quantity * l.UnitMinor
+	placed.OrderID, placed.PlacedAt, placed.TotalMinor = "ord_"+rand.Text(), now(), 0
+	for _, l := range placed.Lines {
+		placed.TotalMinor += l.Quantity * l.UnitMinor
 	}
+	order := Order{placed.OrderID, placed.CustomerID, placed.TotalMinor, placed.Currency, placed.PlacedAt, "placed"}
 	o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) {
 		_, err := tx.ExecContext(ctx, "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?)", order.OrderID, order.CustomerID, order.TotalMinor, order.Currency, order.PlacedAt.String(), order.Status)
-		return &order, errors.Join(err, o.tell(ctx, tx, events.OrderPlacedV1Type, order.OrderID, order.OrderPlacedPayload))
+		return &order, errors.Join(err, o.tell(ctx, tx, events.OrderPlacedV1Type, order.OrderID, placed))
 	})
 }
 
