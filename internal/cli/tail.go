@@ -40,7 +40,7 @@ func tailCommand(a *app) *cobra.Command {
 		Use:   "tail --broker URL CONTRACT",
 		Short: "Watch events as they come, each held to the contract",
 		Long: `Watch the channels of a contract on a broker: every event as it comes, valid or
-why not. What is no event at all is shown with its bytes.
+why not. What is no event at all is shown with its bytes, in JSON with its headers.
 
 Nothing is taken from anybody: without --group this reads beside the consumers, and
 leaves no trace. With --group it is a member of that group, and what it shows is
@@ -73,10 +73,38 @@ type tailed struct {
 	Problems []problem       `json:"problems"`
 	Channel  string          `json:"channel"`
 	Position string          `json:"position"`
+	Headers  []header        `json:"headers,omitempty"` // where it is none: in binary mode they are half of it
 
 	event *event.Event
 	bytes []byte
 	at    time.Time
+}
+
+// header is a field of a message that is no event, in the order in which they
+// came. The protocol's own field of the content type is one of the name
+// "content-type".
+type header struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`         // where it is no UTF-8, with U+FFFD for what is none
+	Raw   string `json:"raw,omitempty"` // in base64, where it is no UTF-8
+}
+
+func headersOf(m *event.Message) []header {
+	var all []header
+	add := func(name, value string) {
+		h := header{Name: name, Value: value}
+		if !utf8.ValidString(value) {
+			h.Raw = base64.StdEncoding.EncodeToString([]byte(value))
+		}
+		all = append(all, h)
+	}
+	if m.ContentType != "" {
+		add("content-type", m.ContentType)
+	}
+	for i := range m.Headers {
+		add(m.Headers[i].Name, m.Headers[i].Value.String())
+	}
+	return all
 }
 
 // start reads --from.
@@ -284,6 +312,7 @@ func (t *tailing) read(d delivered) *tailed {
 	if err != nil {
 		line.bytes = d.Message().Body
 		line.Raw = base64.StdEncoding.EncodeToString(line.bytes)
+		line.Headers = headersOf(d.Message())
 		line.Problems = append(line.Problems, problem{malformed, "", err.Error()})
 		return line
 	}
