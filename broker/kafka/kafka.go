@@ -928,15 +928,33 @@ func (s *subscription) Stop(ctx context.Context) error {
 	s.stopPolling()
 	<-s.ended
 	err := s.Drain(ctx)
-	s.once.Do(func() {
-		s.commit(context.Background())
-		s.client.CloseAllowingRebalance()
-		s.broker.mu.Lock()
-		delete(s.broker.subscriptions, s)
-		s.broker.mu.Unlock()
-	})
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		s.once.Do(func() {
+			s.commit(context.Background())
+			s.client.CloseAllowingRebalance()
+			s.broker.mu.Lock()
+			delete(s.broker.subscriptions, s)
+			s.broker.mu.Unlock()
+		})
+	}()
+	select {
+	case <-over:
+		return err
+	case <-ctx.Done():
+	}
+	// While the group finds out who has what, neither the place is taken nor the
+	// member let go. It need not be seen to: what was settled comes again at most.
+	select {
+	case <-over:
+	case <-time.After(letGo):
+	}
 	return err
 }
+
+// letGo is how much longer than it was asked to Stop waits for the cluster.
+const letGo = 2 * time.Second
 
 type delivery struct {
 	record    *kgo.Record
