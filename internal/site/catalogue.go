@@ -205,17 +205,21 @@ func (b *joiner) services(sources []Source) {
 	}
 }
 
-// shortest is as much of the end of a path as tells it from the others.
+// shortest is as much of the end of a path as tells it from the others, without the
+// kind of file where that needs not be told.
 func shortest(name string, all []string) string {
-	for i := strings.LastIndexByte(name, '/'); i > 0; i = strings.LastIndexByte(name[:i], '/') {
-		same := 0
-		for _, other := range all {
-			if strings.HasSuffix("/"+other, name[i:]) {
-				same++
+	for _, of := range []func(string) string{unnamed, func(s string) string { return s }} {
+		name := "/" + of(name)
+		for i := strings.LastIndexByte(name, '/'); i >= 0; i = strings.LastIndexByte(name[:i], '/') {
+			same := 0
+			for _, other := range all {
+				if strings.HasSuffix("/"+of(other), name[i:]) {
+					same++
+				}
 			}
-		}
-		if same == 1 {
-			return name[i+1:]
+			if same == 1 {
+				return name[i+1:]
+			}
 		}
 	}
 	return name
@@ -225,7 +229,11 @@ func titleOf(s Source) string {
 	if s.Contract != nil && strings.TrimSpace(s.Contract.Title) != "" {
 		return strings.TrimSpace(s.Contract.Title)
 	}
-	name := path.Base(s.Name)
+	return unnamed(path.Base(s.Name))
+}
+
+// unnamed is the name of a file without what says that it is a document.
+func unnamed(name string) string {
 	for _, end := range []string{".yaml", ".yml", ".json", ".asyncapi"} {
 		name = strings.TrimSuffix(name, end)
 	}

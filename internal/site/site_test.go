@@ -369,7 +369,7 @@ func TestHuge(t *testing.T) {
 // TestSameTitles holds what services of one title are called.
 func TestSameTitles(t *testing.T) {
 	var all []Source
-	for _, name := range []string{"../x/a/orders.yaml", "../x/b/orders.yaml", "../x/b/old.yaml", "orders.yaml"} {
+	for _, name := range []string{"../x/a/orders.yaml", "../x/b/orders.yaml", "../x/b/old.yaml", "../x/b/old.json", "orders.yaml", "1.asyncapi.yaml"} {
 		s := load(t, fstest.MapFS{"o.json": {Data: []byte(`{"asyncapi": "3.0.0", "info": {"title": "Orders", "version": "1"}}`)}}, "o.json")[0]
 		s.Name = name
 		all = append(all, s)
@@ -378,7 +378,7 @@ func TestSameTitles(t *testing.T) {
 	for _, s := range New(all).Services {
 		got = append(got, s.Name)
 	}
-	if want := []string{"Orders (a/orders.yaml)", "Orders (b/orders.yaml)", "Orders (old.yaml)", "Orders (orders.yaml)"}; !slices.Equal(got, want) {
+	if want := []string{"Orders (1)", "Orders (a/orders)", "Orders (b/orders)", "Orders (old.json)", "Orders (old.yaml)", "Orders (orders.yaml)"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
