@@ -599,7 +599,10 @@ func (c *catalogueServer) drafted(s *site.Site, d site.Draft) (*publishing, erro
 			return p, nil
 		}
 	}
-	return p, p.hold([]candidate{one})
+	if err := p.hold([]candidate{one}); err != nil {
+		return p, errors.New(strings.TrimPrefix(err.Error(), "--")) // who reads a page has no flags
+	}
+	return p, nil
 }
 
 // check says what is wrong with a draft.

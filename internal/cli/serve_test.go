@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -141,9 +142,10 @@ func TestServe(t *testing.T) {
 		}
 	})
 
+	on := "orders.events"
 	send := func(what, text string) map[string]any {
 		t.Helper()
-		body, _ := json.Marshal(map[string]string{"service": "orders-events", "channel": "orders.events", "event": text})
+		body, _ := json.Marshal(map[string]string{"service": "orders-events", "channel": on, "event": text})
 		resp, err := http.Post(url+"live/"+what, "application/json", bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
@@ -162,6 +164,11 @@ func TestServe(t *testing.T) {
 			t.Errorf("%s: %v", text, a)
 		}
 	}
+	on = "orders.gone" // a page that is old
+	if a := send("publish", good); a["sent"] == true || !strings.HasPrefix(fmt.Sprint(a["error"]), "channel orders.gone: the contract has no such channel") {
+		t.Errorf("a channel that is not there: %v", a)
+	}
+	on = "orders.events"
 	if a := send("publish", bad); a["sent"] == true {
 		t.Errorf("what the contract refuses was sent: %v", a)
 	}
