@@ -103,8 +103,9 @@ func (p *Producer) sent(c *contract.Contract) []*contract.Message {
 
 // New makes an event of data: id, source, time and whatever attribute the
 // contract has a constant for are filled in. Data are []byte and
-// json.RawMessage, taken as they are, or anything that encoding/json writes; nil
-// is none. Nothing is checked yet: extensions may be added.
+// json.RawMessage, taken as they are, or anything that encoding/json writes, which
+// under a content type that is no JSON is the text of a string; nil is none.
+// Nothing is checked yet: extensions may be added.
 func (p *Producer) New(kind, subject string, data any) (*Event, error) {
 	e := &Event{Type: kind, Subject: subject, Source: p.source, Time: p.now().UTC()}
 	id, err := ulid.New(ulid.Timestamp(e.Time), rand.Reader)
@@ -143,6 +144,7 @@ func (p *Producer) New(kind, subject string, data any) (*Event, error) {
 			}
 		}
 	}
+	written := false
 	switch d := data.(type) {
 	case nil:
 		return e, nil
@@ -154,11 +156,17 @@ func (p *Producer) New(kind, subject string, data any) (*Event, error) {
 		if e.Data, err = json.Marshal(d); err != nil {
 			return nil, fmt.Errorf("writing the data of %s: %w", kind, err)
 		}
+		written = true
 	}
 	if e.DataContentType == "" {
 		e.DataContentType = "application/json"
 		if m != nil && m.Envelope.Mode == contract.Binary && m.ContentType != "" {
 			e.DataContentType = m.ContentType
+		}
+	}
+	if written && m != nil && m.Payload != nil && m.Payload.Dialect.IsJSONSchema() {
+		if e.Data, err = hold.Data(e.DataContentType, e.Data); err != nil {
+			return nil, fmt.Errorf("writing the data of %s: %w", kind, err)
 		}
 	}
 	return e, nil

@@ -183,14 +183,15 @@ func isEvent(n *syntax.Node) bool {
 }
 
 // isText reports whether an example is the text of a payload that is no JSON,
-// such as XML, which a schema says nothing about.
+// such as XML, which a schema says nothing about. Plain text is a string, and is
+// held to the schema as one, as it is on its way.
 func isText(m *contract.Message, example *syntax.Node) bool {
 	if !example.Is(syntax.String) || m.ContentType == "" {
 		return false
 	}
 	base, _, _ := strings.Cut(strings.ToLower(m.ContentType), ";")
 	base = strings.TrimSpace(base)
-	return !strings.HasSuffix(base, "json") && !strings.HasSuffix(base, "yaml") && !strings.Contains(base, "avro")
+	return !isPlainText(base) && !strings.HasSuffix(base, "json") && !strings.HasSuffix(base, "yaml") && !strings.Contains(base, "avro")
 }
 
 // compiled is the schema at a node, nil where it cannot be used: it is in a

@@ -2,12 +2,14 @@ package check
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/diag"
@@ -22,7 +24,9 @@ var (
 	eventTypeUnknown = &Rule{ID: "event-type-unknown", Title: "A saved event has a type that the contract does not know", Family: Events, Severity: diag.Error, Since: "0.1.0",
 		Reason: `An event whose type is not in the contract has no schema and no promise: nobody can tell whether it is right. Either the type is misspelt, or the event is sent without having been agreed on. Correct it, or add the event type to the contract.`}
 	eventData = &Rule{ID: "event-data", Title: "A saved event's data is not valid against the contract", Family: Events, Severity: diag.Error, Since: "0.1.0",
-		Reason: `The payload schema is what the producer has promised and what consumers build against. Data that breaks it breaks them, at the field that is named. Mend the producer; or, if the data is right, the contract is not, and changing it is a change that consumers have to be asked about.`}
+		Reason: `The payload schema is what the producer has promised and what consumers build against. Data that breaks it breaks them, at the field that is named. Mend the producer; or, if the data is right, the contract is not, and changing it is a change that consumers have to be asked about.
+
+A schema of JSON describes data that are another text, such as text/plain, as a string: {type: string, maxLength: 80}.`}
 )
 
 var eventFileRules = []*Rule{eventEnvelope, eventTypeUnknown, eventData}
@@ -325,13 +329,28 @@ func (e *eventCheck) data(c *contract.Contract, m *contract.Message, n *syntax.N
 	case m.Envelope.PayloadIsEnvelope:
 		e.whole(s.Validate(withoutNulls(n)))
 	case data != nil && !isJSON(n.Get("datacontenttype")):
-		e.unchecked(n, m, "its datacontenttype "+n.Get("datacontenttype").Value+" is not JSON")
+		// A text is a string to the contract (JSON format §3.1), where it describes
+		// strings; what a schema says of another language than text it does not say of it.
+		kind := n.Get("datacontenttype").Value
+		if m.Payload.Dialect.IsJSONSchema() && data.Is(syntax.String) && (isPlainText(kind) || s.Valid(data)) {
+			e.problems(s.Validate(data), nil)
+			return
+		}
+		e.unchecked(n, m, "its datacontenttype "+kind+" is not JSON")
 	case data != nil:
 		e.problems(s.Validate(data), nil)
 	case encoded == nil:
 		e.report(eventData, opening(n), n, []diag.Related{{Span: m.Payload.Span(), Message: "the schema of its data"}},
 			"the event has no data, and the contract describes some for %s", m.Envelope.Type)
 	case !isJSON(n.Get("datacontenttype")) || m.Payload.Dialect == schema.Avro:
+		bytes, err := base64.StdEncoding.DecodeString(encoded.Str())
+		if m.Payload.Dialect.IsJSONSchema() && err == nil && utf8.Valid(bytes) {
+			text, _ := json.Marshal(string(bytes))
+			if found := s.ValidateJSON(text); len(found) == 0 || isPlainText(n.Get("datacontenttype").Value) {
+				e.problems(found, encoded)
+				return
+			}
+		}
 		e.unchecked(n, m, "data_base64 holds bytes that are not JSON")
 	default:
 		if text, err := base64.StdEncoding.DecodeString(encoded.Str()); err == nil {
@@ -378,6 +397,17 @@ func (e *eventCheck) unchecked(n *syntax.Node, m *contract.Message, why string) 
 	e.report(eventData, at.KeySpan(), at, []diag.Related{{Span: m.Payload.Span(), Message: "the schema of its data"}},
 		"the data was not checked: %s", why)
 	e.found[len(e.found)-1].Severity = diag.Info
+}
+
+// isPlainText reports whether a media type is that of text in no language with a
+// structure of its own, which a schema could be meant to describe.
+func isPlainText(kind string) bool {
+	kind, _, _ = strings.Cut(strings.ToLower(kind), ";")
+	switch kind = strings.TrimSpace(kind); kind {
+	case "text/plain", "text/csv", "text/markdown", "text/html":
+		return true
+	}
+	return false
 }
 
 // isJSON reports whether a datacontenttype is that of JSON, which none is, too.

@@ -212,10 +212,15 @@ func (p *publishing) events() ([]candidate, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s != nil && m.Payload.Dialect == schema.Avro && !event.IsJSON(e.DataContentType) {
-			if e.Data, err = s.EncodeAvro(d); err != nil {
-				return nil, fmt.Errorf("no sample of %s: %w", m.Envelope.Type, err)
-			}
+		switch {
+		case s == nil:
+		case m.Payload.Dialect != schema.Avro:
+			e.Data, err = hold.Data(e.DataContentType, d)
+		case !event.IsJSON(e.DataContentType):
+			e.Data, err = s.EncodeAvro(d)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("no sample of %s: %w", m.Envelope.Type, err)
 		}
 		text, err := e.AppendJSON(nil)
 		name := "the event"

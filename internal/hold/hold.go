@@ -306,8 +306,12 @@ func (m *Message) validData(e *event.Event) bool {
 		return false
 	case event.IsJSON(e.DataContentType):
 		return m.payload.ValidJSON(e.Data)
+	case avro:
+		return m.payload.ValidAvro(e.Data)
 	}
-	return avro && m.payload.ValidAvro(e.Data)
+	var space [256]byte
+	text, ok := appendText(space[:0], e.Data)
+	return ok && m.payload.ValidJSON(text)
 }
 
 func appendValue(b []byte, v event.Value) []byte {
@@ -369,7 +373,14 @@ func (m *Message) Problems(e *event.Event) []Problem {
 	case m.Payload.Dialect == schema.Avro:
 		add("/data", m.payload.ValidateAvro(e.Data))
 	default:
-		report(RuleData, "/datacontenttype", "the data are %s, and the contract describes JSON for %s", e.DataContentType, m.Envelope.Type)
+		text, ok := appendText(nil, e.Data)
+		if !ok {
+			report(RuleData, "/datacontenttype", "the data are %s and no text, and the contract describes JSON for %s", e.DataContentType, m.Envelope.Type)
+			break
+		}
+		for _, p := range m.payload.ValidateJSON(text) {
+			report(RuleData, "/data", "the data are %s, and so a string to the contract: %s", e.DataContentType, p.Message)
+		}
 	}
 	return found
 }
@@ -399,12 +410,16 @@ func clip(s string) string {
 }
 
 // JSON is the data of an event as JSON, as its reader is to see them: those in
-// Avro's binary encoding in its JSON one, and with the defaults of the contract
-// where it has them applied.
+// Avro's binary encoding in its JSON one, texts that are no JSON as strings, and
+// with the defaults of the contract where it has them applied.
 func (m *Message) JSON(e *event.Event) ([]byte, error) {
 	switch {
 	case m.payload != nil && m.Payload.Dialect == schema.Avro && e.Data != nil && !event.IsJSON(e.DataContentType):
 		return m.payload.DecodeAvro(e.Data)
+	case m.payload != nil && m.Payload.Dialect.IsJSONSchema() && !m.Envelope.PayloadIsEnvelope && e.Data != nil && !event.IsJSON(e.DataContentType):
+		if text, ok := appendText(nil, e.Data); ok {
+			return text, nil
+		}
 	case m.fills && m.Envelope.PayloadIsEnvelope:
 		text, err := e.AppendJSON(nil)
 		if err != nil {

@@ -75,3 +75,38 @@ func TestEnvelopeAttributes(t *testing.T) {
 		}
 	}
 }
+
+// TestText: data that are a text and no JSON are a string to the contract, to
+// whoever sends and whoever reads; a schema that takes no string takes none.
+func TestText(t *testing.T) {
+	for _, row := range []struct{ schema, kind, data, want, json string }{
+		{`{type: string, maxLength: 6}`, "text/plain", "paid \"1", "/data: the data are text/plain, and so a string to the contract: ", `"paid \"1"`},
+		{`{type: string, maxLength: 7}`, "text/plain; charset=utf-8", "paid \"1", "", `"paid \"1"`},
+		{`{type: string}`, "text/plain", "", "", `""`},
+		{`{type: string}`, "application/xml", "<a/>", "", `"<a/>"`},
+		{`{type: object}`, "application/xml", "<a/>", "/data: the data are application/xml, and so a string to the contract: ", `"<a/>"`},
+		{`{}`, "text/plain", "1", "", `"1"`},
+		{`{type: integer}`, "text/plain", "1", "/data: the data are text/plain", `"1"`},
+		{`{type: string}`, "image/png", "\xff", "/datacontenttype: the data are image/png and no text, and the contract describes JSON", "\xff"},
+		{`{type: string}`, "application/json", `"a"`, "", `"a"`},
+		{`{type: string}`, "application/json", `a`, "/data", "a"},
+	} {
+		for _, side := range []hold.Side{hold.Writer, hold.Reader} {
+			m := only(t, side, `{contentType: text/plain, x-cloudevents: {mode: binary, type: text.v1}, payload: `+row.schema+`}`)
+			e := &event.Event{ID: "1", Source: "/s", Type: "text.v1", DataContentType: row.kind, Data: []byte(row.data)}
+			if got := held(t, m, e); row.want == "" && got != "" || !strings.HasPrefix(got, row.want) {
+				t.Errorf("%s of %s: %s", row.kind, row.schema, got)
+			}
+			if text, err := m.JSON(e); err != nil || string(text) != row.json {
+				t.Errorf("%s of %s is read as %s: %v", row.kind, row.schema, text, err)
+			}
+		}
+	}
+	for _, row := range []struct{ kind, value, want string }{
+		{"application/json", ` "a"`, ` "a"`}, {"", `1`, `1`}, {"text/plain", ` "a\nb" `, "a\nb"}, {"text/plain", `1`, ""}, {"text/plain", `"a" 1`, ""}, {"text/plain", `"a`, ""}, {"text/plain", ``, ""},
+	} {
+		if got, err := hold.Data(row.kind, []byte(row.value)); string(got) != row.want || (err == nil) != (row.want != "") {
+			t.Errorf("%s under %q travels as %q: %v", row.value, row.kind, got, err)
+		}
+	}
+}

@@ -451,6 +451,11 @@ func (s *source) event(r *rand.Rand, of sample) (*treaty.Event, error) {
 	if e.Source == "" {
 		e.Source = "/treaty/dev"
 	}
+	if m.Payload != nil && m.Payload.Dialect.IsJSONSchema() {
+		if e.Data, err = hold.Data(e.DataContentType, data); err != nil {
+			return nil, err
+		}
+	}
 	if m.Payload != nil && m.Payload.Dialect == schema.Avro && !event.IsJSON(e.DataContentType) {
 		of, err := schema.NewCompiler(s.document.Contract.Document().Schema).Compile(m.Payload.Node(), m.Payload.Dialect)
 		if err == nil {
