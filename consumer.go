@@ -34,7 +34,7 @@ type Consumer struct {
 	fallback Handler
 
 	inlets  []*inlet
-	lanes   *lanes
+	lanes   []*lanes // of all inlets, and of the snapshots of a bootstrap
 	settler settler
 	beats   *beats // nil where nobody waits for signs of life
 	close   func() error
@@ -130,6 +130,7 @@ type inlet struct {
 	handlers  map[string]*route
 	from      *broker.Start // that a bootstrap found; nil
 	strict    bool          // types that the contract does not know are dead-lettered
+	lanes     *lanes        // its own, so that neither its keys nor its number in flight are others'
 }
 
 // route is what is done with the events of a type on a channel.
@@ -199,7 +200,7 @@ func (c *Consumer) arrange() error {
 			channels = append(channels, ch)
 		}
 	}
-	c.inlets = nil
+	c.inlets, c.lanes = nil, nil
 	used := map[string]bool{}
 	for _, ch := range channels {
 		in, err := c.inlet(ch, operations[ch])
@@ -208,6 +209,9 @@ func (c *Consumer) arrange() error {
 		}
 		for kind, r := range in.handlers {
 			used[kind] = used[kind] || r.handle != nil
+		}
+		for _, m := range in.snapshots() {
+			used[m.Envelope.Type] = true
 		}
 		c.inlets = append(c.inlets, in)
 	}
@@ -307,6 +311,8 @@ func (c *Consumer) inlet(ch *contract.Channel, op *contract.Operation) (*inlet, 
 		}
 		in.handlers[kind] = r
 	}
+	in.lanes = newLanes(in.inFlight, c.process, c.giveBack)
+	c.lanes = append(c.lanes, in.lanes)
 	return in, nil
 }
 
@@ -339,14 +345,14 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, finish()) }()
-	if err := c.bootstrap(ctx); err != nil {
+	subscriptions := make([]broker.Subscription, 0, len(c.inlets))
+	defer func() { err = errors.Join(err, c.end(subscriptions)) }()
+	if err := c.bootstrap(ctx, false); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
-	subscriptions := make([]broker.Subscription, 0, len(c.inlets))
-	defer func() { err = errors.Join(err, c.end(subscriptions)) }()
 	broke := make(chan error, len(c.inlets))
 	for _, in := range c.inlets {
 		s, err := c.subscribe(ctx, in, c.group, c.begin(in), false)
@@ -361,6 +367,12 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 			<-s.Done()
 			broke <- s.Err()
 		}()
+	}
+	if err := c.bootstrap(ctx, true); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
 	}
 	close(c.ready)
 	select {
@@ -384,9 +396,7 @@ func (c *Consumer) open(ctx context.Context) (func() error, error) {
 			return nil, err
 		}
 	}
-	workers := 0
 	for _, in := range c.inlets {
-		workers += in.inFlight
 		for _, at := range []broker.Channel{in.at, in.dead} {
 			if err := c.prepare(c.broker, at); err != nil {
 				return nil, errors.Join(err, c.close())
@@ -395,7 +405,6 @@ func (c *Consumer) open(ctx context.Context) (func() error, error) {
 	}
 	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.ctx = handling
-	c.lanes = newLanes(workers, c.process, c.giveBack)
 	c.settler.consumer = c
 	if r, ok := c.store.(store.Renewer); ok || c.broker.Features().AckWait {
 		c.beats = newBeats(c, r)
@@ -433,7 +442,11 @@ func (c *Consumer) end(subscriptions []broker.Subscription) error {
 	}
 	stopped := make(chan struct{})
 	go func() {
-		c.lanes.stop()
+		var lanes sync.WaitGroup
+		for _, l := range c.lanes {
+			lanes.Go(l.stop)
+		}
+		lanes.Wait()
 		c.settler.wait()
 		close(stopped)
 	}()
@@ -490,7 +503,7 @@ func (c *Consumer) take(in *inlet, d broker.Delivery, replayed bool) {
 	mode, err := c.broker.Binding().DecodeInto(&t.event, d.Message())
 	if err != nil {
 		t.fault = &fault{Malformed, err}
-		c.lanes.add(t)
+		in.lanes.add(t)
 		return
 	}
 	t.Event = &t.event
@@ -515,7 +528,7 @@ func (c *Consumer) take(in *inlet, d broker.Delivery, replayed bool) {
 		}
 		t.Key, t.keyed = key, err == nil
 	}
-	c.lanes.add(t)
+	in.lanes.add(t)
 }
 
 // process does what comes next with a task, and says how long it then has to

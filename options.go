@@ -149,8 +149,8 @@ func StartAt(start broker.Start) ConsumerOption {
 	return consumerOption(func(s *settings) { s.start = &start })
 }
 
-// MaxInFlight is how many events are handled at a time, where that is fewer than
-// the contract's.
+// MaxInFlight is how many events of each channel are handled at a time, where that
+// is fewer than the contract's.
 func MaxInFlight(n int) ConsumerOption { return consumerOption(func(s *settings) { s.inFlight = n }) }
 
 // MaxAttempts is how often an event is tried, where that is more often than the

@@ -269,7 +269,7 @@ func (p *Producer) encode(c *call, channels []string, events []*Event) error {
 			}
 			to.Identity, to.Expires = "", 0
 			if p.features.Dedupe {
-				to.Identity = topology.Identity(e, "")
+				to.Identity = topology.Identity(e, backfilledFor(e))
 			}
 			if d := m.Delivery; d != nil {
 				to.Expires = d.Expires

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -79,11 +80,51 @@ func (c *Consumer) mayReplay(in *inlet, from broker.Start) error {
 	return usage("replaying %s: the contract promises no replay (x-delivery: replay)", in.Name)
 }
 
+// reading is a channel that is read through.
+type reading struct {
+	last atomic.Int64 // when something came, or was settled
+	open atomic.Int64 // deliveries that are not settled
+}
+
+// read is a delivery of it.
+type read struct {
+	broker.Delivery
+	of   *reading
+	once sync.Once
+}
+
+func (r *reading) came(d broker.Delivery) *read {
+	r.open.Add(1)
+	return &read{Delivery: d, of: r}
+}
+
+func (d *read) settled(err error) error {
+	d.once.Do(func() {
+		d.of.last.Store(time.Now().UnixNano())
+		d.of.open.Add(-1)
+	})
+	return err
+}
+
+func (d *read) Ack() error  { return d.settled(d.Delivery.Ack()) }
+func (d *read) Nak() error  { return d.settled(d.Delivery.Nak()) }
+func (d *read) Term() error { return d.settled(d.Delivery.Term()) }
+
+func (d *read) NakWithDelay(after time.Duration) error {
+	return d.settled(d.Delivery.NakWithDelay(after))
+}
+
+// quiet is whether there is no more to come. While handlers are at work the broker
+// may be silent because it may not deliver more.
+func (r *reading) quiet() bool {
+	return r.open.Load() == 0 && time.Since(time.Unix(0, r.last.Load())) >= quiet
+}
+
 // readThrough hands over what a channel has from a place up to what was stored
 // before a time, and returns when it is handled.
 func (c *Consumer) readThrough(ctx context.Context, in *inlet, from broker.Start, until time.Time) error {
-	var last atomic.Int64 // when something came
-	last.Store(time.Now().UnixNano())
+	var is reading
+	is.last.Store(time.Now().UnixNano())
 	end := make(chan struct{})
 	var ended atomic.Bool
 	o := broker.Options{Start: from, MaxInFlight: in.inFlight + heldRoom}
@@ -91,7 +132,7 @@ func (c *Consumer) readThrough(ctx context.Context, in *inlet, from broker.Start
 		o.AckWait = ackWait
 	}
 	s, err := c.broker.Subscribe(ctx, in.at, o, func(d broker.Delivery) {
-		last.Store(time.Now().UnixNano())
+		is.last.Store(time.Now().UnixNano())
 		if at := d.Time(); !at.IsZero() && at.After(until) {
 			if err := d.Ack(); err != nil {
 				c.log.Debug("acknowledging", "err", err)
@@ -101,7 +142,7 @@ func (c *Consumer) readThrough(ctx context.Context, in *inlet, from broker.Start
 			}
 			return
 		}
-		c.take(in, d, true)
+		c.take(in, is.came(d), true)
 	})
 	if err != nil {
 		return err
@@ -113,7 +154,7 @@ func (c *Consumer) readThrough(ctx context.Context, in *inlet, from broker.Start
 		case <-end:
 			waiting = false
 		case <-tick.C:
-			waiting = time.Since(time.Unix(0, last.Load())) < quiet
+			waiting = !is.quiet()
 		case <-s.Done():
 			return s.Err()
 		case <-ctx.Done():
@@ -126,9 +167,22 @@ func (c *Consumer) readThrough(ctx context.Context, in *inlet, from broker.Start
 	return ctx.Err()
 }
 
+// snapshots are the messages that the group may begin with, beside those of its
+// channel.
+func (in *inlet) snapshots() []*contract.Message {
+	d := in.Delivery
+	if in.operation == nil || in.operation.Delivery == nil || in.operation.Delivery.Start != "bootstrap" ||
+		d == nil || d.Bootstrap == nil || d.Bootstrap.Mode != "snapshot+log" || d.Bootstrap.Channel == nil {
+		return nil
+	}
+	return d.Bootstrap.Channel.Messages
+}
+
 // bootstrap gives a group that is new the history that its contract promises,
-// before it reads the log. It says what nobody can give.
-func (c *Consumer) bootstrap(ctx context.Context) error {
+// before it reads the log; what it asks the producer for it asks for once it is
+// subscribed, since a broker may keep the answers for the groups that it knows
+// alone. It says what nobody can give.
+func (c *Consumer) bootstrap(ctx context.Context, subscribed bool) error {
 	for _, in := range c.inlets {
 		op := in.operation
 		if op == nil || op.Delivery == nil || op.Delivery.Start != "bootstrap" {
@@ -137,6 +191,9 @@ func (c *Consumer) bootstrap(ctx context.Context) error {
 		var b contract.Bootstrap
 		if d := in.Delivery; d != nil && d.Bootstrap != nil {
 			b = *d.Bootstrap
+		}
+		if (b.Mode == "request") != subscribed {
+			continue
 		}
 		mark := store.Identity{Group: c.group, Key: "bootstrap\t" + in.at.Address}
 		switch known, err := c.marked(ctx, mark); {
@@ -253,13 +310,19 @@ type Backfill struct {
 // extFor names the group that a backfilled event is for; others skip it.
 const extFor = "backfillfor"
 
+// backfilledFor is the group that an event was sent again for, "" for none.
+func backfilledFor(e *Event) string {
+	if len(e.Extensions) == 0 {
+		return ""
+	}
+	v, _ := e.Extensions.Get(extFor)
+	return v.String()
+}
+
 // foreign is whether an event was sent again for another group.
 func (c *Consumer) foreign(e *Event) bool {
-	if len(e.Extensions) == 0 {
-		return false
-	}
-	v, ok := e.Extensions.Get(extFor)
-	return ok && v.String() != plain(c.group)
+	group := backfilledFor(e)
+	return group != "" && group != plain(c.group)
 }
 
 // request asks the producer for what was before. The answers come on the channel
@@ -415,7 +478,7 @@ func (p *Producer) backfill(ctx context.Context, d broker.Delivery, channels []*
 			marked[i] = &again
 		}
 		sent += len(events)
-		return p.PublishEvents(ctx, marked...)
+		return p.publish(ctx, slices.Repeat([]string{asked.Channel}, len(events)), marked)
 	})
 	if err != nil {
 		p.log.Error("answering a backfill; it is tried again", "channel", asked.Channel, "group", asked.Group, "err", err)

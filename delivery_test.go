@@ -1,0 +1,204 @@
+package treaty_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/treaty-events/treaty"
+	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/store/memory"
+)
+
+// two is a contract whose application receives on two channels, a few at a time
+// on one of them.
+const two = `
+asyncapi: 3.1.0
+info: {title: Two, version: 1.0.0}
+defaultContentType: application/cloudevents+json
+channels:
+  few:
+    address: few
+    messages:
+      done:
+        headers: {type: object, required: [type, subject], properties: {type: {type: string, const: done.v1}, source: {type: string, const: /two}, subject: {type: string}}}
+        payload: {type: object}
+    x-delivery: {ordering: {scope: key, key: subject}}
+  many:
+    address: many
+    messages:
+      done:
+        headers: {type: object, required: [type, subject], properties: {type: {type: string, const: done.v1}, source: {type: string, const: /two}, subject: {type: string}}}
+        payload: {type: object}
+    x-delivery: {ordering: {scope: key, key: subject}}
+operations:
+  few:
+    action: receive
+    channel: {$ref: '#/channels/few'}
+    x-delivery: {maxInFlight: 2, retry: {maxAttempts: 3, delay: PT60S}}
+  many:
+    action: receive
+    channel: {$ref: '#/channels/many'}
+    x-delivery: {maxInFlight: 30}
+`
+
+func loadText(t *testing.T, text string) *contract.Contract {
+	t.Helper()
+	c, err := treaty.Load(t.Context(), fstest.MapFS{"c.yaml": {Data: []byte(text)}}, "c.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestInFlightOfEachChannel(t *testing.T) {
+	b, c := open(t), loadText(t, two)
+	few, many := producer(t, c, b, treaty.AsPeer(), treaty.OnChannel("few")), producer(t, c, b, treaty.AsPeer(), treaty.OnChannel("many"))
+	for i := range 40 {
+		for _, p := range []*treaty.Producer{few, many} {
+			if _, err := p.Publish(t.Context(), "done.v1", fmt.Sprint(i), map[string]any{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var now, most [2]atomic.Int64
+	r := run(t, c, b, func(k *treaty.Consumer) {
+		k.HandleAll(func(_ context.Context, d *treaty.Delivered) error {
+			i := 0
+			if d.Channel == "many" {
+				i = 1
+			}
+			n := now[i].Add(1)
+			defer now[i].Add(-1)
+			for {
+				m := most[i].Load()
+				if n <= m || most[i].CompareAndSwap(m, n) {
+					break
+				}
+			}
+			time.Sleep(5 * time.Millisecond)
+			return nil
+		})
+	})
+	r.until(treaty.Handled, 80)
+	if most[0].Load() > 2 || most[1].Load() > 30 {
+		t.Errorf("%d of few were handled at a time, and %d of many", most[0].Load(), most[1].Load())
+	}
+}
+
+// A key that waits on one channel holds back nothing on another.
+func TestKeysOfEachChannel(t *testing.T) {
+	b, c := open(t), loadText(t, two)
+	few, many := producer(t, c, b, treaty.AsPeer(), treaty.OnChannel("few")), producer(t, c, b, treaty.AsPeer(), treaty.OnChannel("many"))
+	r := run(t, c, b, func(k *treaty.Consumer) {
+		k.HandleAll(func(_ context.Context, d *treaty.Delivered) error {
+			if d.Channel == "few" {
+				return errors.New("not now")
+			}
+			return nil
+		})
+	})
+	if _, err := few.Publish(t.Context(), "done.v1", "s", map[string]any{}); err != nil {
+		t.Fatal(err)
+	}
+	r.until(treaty.Retried, 1)
+	if _, err := many.Publish(t.Context(), "done.v1", "s", map[string]any{}); err != nil {
+		t.Fatal(err)
+	}
+	r.until(treaty.Handled, 1)
+}
+
+// Handlers that take long are waited for: nothing that is there is left out.
+func TestReplayOfSlowHandlers(t *testing.T) {
+	b, c := open(t), load(t, vary{channel: "replay: {from: [earliest]}", operation: "replaySafe: true, maxInFlight: 1"})
+	p := producer(t, c, b)
+	const n = 1100
+	for i := range n {
+		if _, err := p.Publish(t.Context(), "orders.paid.v1", "s", paid{Amount: i}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k, err := treaty.NewConsumer(c, b, "group", silent, treaty.Store(memory.New()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := 0
+	k.HandleAll(func(context.Context, *treaty.Delivered) error {
+		if got++; got == 1 {
+			time.Sleep(3 * time.Second)
+		}
+		return nil
+	})
+	if err := k.Replay(t.Context(), broker.Start{}); err != nil {
+		t.Fatal(err)
+	}
+	if got != n {
+		t.Errorf("%d of %d were replayed", got, n)
+	}
+}
+
+// The snapshots' type has a handler, and no operation receives them.
+func TestBootstrapOfNamedHandlers(t *testing.T) {
+	b, c := open(t), load(t, vary{channel: "bootstrap: {mode: snapshot+log, channel: '#/channels/snapshots', overlap: PT1H}", operation: "start: bootstrap"})
+	p := producer(t, c, b, treaty.Source("/orders"))
+	for i := range 5 {
+		if _, err := p.Publish(t.Context(), "orders.snapshot.v1", fmt.Sprint("s", i), map[string]any{"order": "a"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Publish(t.Context(), "orders.paid.v1", fmt.Sprint("s", i), paid{Amount: i}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var snapshots, events atomic.Int64
+	r := run(t, c, b, func(k *treaty.Consumer) {
+		k.Handle("orders.snapshot.v1", func(context.Context, *treaty.Delivered) error { snapshots.Add(1); return nil })
+		k.Handle("orders.paid.v1", func(context.Context, *treaty.Delivered) error { events.Add(1); return nil })
+	})
+	r.until(treaty.Handled, 10)
+	if snapshots.Load() != 5 || events.Load() != 5 {
+		t.Errorf("%d snapshots and %d events", snapshots.Load(), events.Load())
+	}
+}
+
+// Two groups that ask for the same get it, each its own.
+func TestBackfillOfTwoGroups(t *testing.T) {
+	b, c := open(t), load(t, vary{channel: "bootstrap: {mode: request, channel: '#/channels/requests'}", operation: "start: bootstrap"})
+	p := producer(t, c, b)
+	e, err := p.New("orders.paid.v1", "s", paid{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		served <- p.ServeBackfills(ctx, "orders", func(_ context.Context, _ treaty.Backfill, send func(...*treaty.Event) error) error {
+			return send(e)
+		})
+	}()
+	defer func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, group := range []string{"one", "other"} {
+		k, err := treaty.NewConsumer(c, b, group, silent, treaty.Store(memory.New()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.HandleAll(func(context.Context, *treaty.Delivered) error { return nil })
+		ctx, cancel := context.WithCancel(t.Context())
+		over := make(chan error, 1)
+		go func() { over <- k.Run(ctx) }()
+		eventually(t, "events for "+group, func() bool { return k.Counts()[treaty.Handled] == 1 })
+		cancel()
+		if err := <-over; err != nil {
+			t.Error(err)
+		}
+	}
+}
