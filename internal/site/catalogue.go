@@ -420,6 +420,9 @@ func versionOf(name string) (stem string, version int) {
 	return m[1], version
 }
 
+// devices are what Windows lets no file be called, whatever comes after a dot.
+var devices = []string{"con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9"}
+
 // ids are the names of pages, each given once. They are lower case, since there are
 // file systems that do not tell cases apart.
 type ids map[string]bool
@@ -449,6 +452,9 @@ func (x ids) of(name, beside string) string {
 		h := fnv.New32a()
 		fmt.Fprintf(h, "%s\x00%s\x00%d", name, beside, n)
 		return fmt.Sprintf("%08x", h.Sum32())
+	}
+	if stem, _, _ := strings.Cut(plain, "."); slices.Contains(devices, stem) {
+		plain = "_" + plain
 	}
 	id := plain
 	if id == "" || id == "index" || strings.HasPrefix(id, "page-") || x[id] {

@@ -733,12 +733,18 @@ func TestMany(t *testing.T) {
 func TestNames(t *testing.T) {
 	x := ids{}
 	seen := map[string]string{}
-	for _, name := range []string{"orders.paid", "Orders.Paid", "orders paid", "orders/paid", "..", "../../etc", "", "index", "page-2", "ä", "ö", strings.Repeat("a", 300), strings.Repeat("a", 301), "con/..\\x"} {
+	for _, name := range []string{"orders.paid", "Orders.Paid", "orders paid", "orders/paid", "..", "../../etc", "", "index", "page-2", "ä", "ö", strings.Repeat("a", 300), strings.Repeat("a", 301), "con/..\\x", "con", "CON", "aux.v1", "nul.", "_con", "console"} {
 		id := x.of(name, "")
 		if other, ok := seen[strings.ToLower(id)]; ok || id == "" || id == "index" || !filepath.IsLocal(id) || strings.ContainsAny(id, `/\`) || len(id) > 120 {
 			t.Errorf("%q is called %q, as is %q", name, id, other)
 		}
+		if stem, _, _ := strings.Cut(id, "."); slices.Contains(devices, stem) {
+			t.Errorf("%q is called %q, which is a device on Windows", name, id)
+		}
 		seen[strings.ToLower(id)] = name
+	}
+	if id := x.of("console", "again"); !strings.HasPrefix(id, "console-") {
+		t.Errorf("console is called %q", id)
 	}
 }
 
