@@ -67,7 +67,7 @@ ClassValue Compiler Double Enum Float InheritableThreadLocal Integer Long Math M
 ProcessHandle Record Runtime RuntimePermission SecurityManager Short StackTraceElement StackWalker StrictMath String StringBuffer StringBuilder
 System Thread ThreadGroup ThreadLocal Throwable Void Exception Error RuntimeException Deprecated FunctionalInterface Override SafeVarargs
 SuppressWarnings JsonCreator JsonValue JsonNode ObjectNode BigDecimal BigInteger List Map Set Objects Optional UUID Function Collections
-LinkedHashMap HashMap Instant Builder Problem ContractException Loose Maybe DateTime Json Schema Regex Formats Rules Event Events EventTypes UnknownEvent
+LinkedHashMap HashMap Instant Builder Problem ContractException Loose Maybe Message Protocol DateTime Json Schema Regex Formats Rules Event Events EventTypes UnknownEvent
 NAMES TYPE`
 
 // javaWords are what no identifier can be.
@@ -343,7 +343,7 @@ func (j *java) runtime() error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		if j.Only == Types && d.Name() == "Rules.java" {
+		if j.Only == Types && slices.Contains([]string{"Rules.java", "Message.java", "Protocol.java"}, d.Name()) {
 			return nil
 		}
 		text, err := javaRuntime.ReadFile(path)
@@ -1505,6 +1505,10 @@ func (j *java) event(e *Event) error {
 	u.p("        return Reading.RULES.check(json);")
 	u.p("    }")
 	u.p("")
+	u.p("    static void restore(%s json) {", u.use(javaObjectNode))
+	u.p("        Reading.RULES.restore(json);")
+	u.p("    }")
+	u.p("")
 	u.p("    /**")
 	u.p("     * Checks and reads an event of this type.")
 	u.p("     *")
@@ -1669,7 +1673,8 @@ func (j *java) dispatch() {
 	u.p("/** Reads and writes the events of %s. */", title)
 	j.annotations(u, false)
 	u.p("public final class Events {")
-	u.p("    private record Reader(%s<%s, %s<Problem>> check, Function<JsonNode, Event> read) {}", function, node, list)
+	u.p("    private record Reader(")
+	u.p("            %s<%s, %s<Problem>> check, Function<JsonNode, Event> read, %s<%s> restore) {}", function, node, list, u.use("java.util.function.Consumer"), u.use(javaObjectNode))
 	u.p("")
 	u.p("    private static final %s<String, Reader> READERS = new %s<>();", u.use("java.util.Map"), u.use("java.util.HashMap"))
 	u.p("")
@@ -1684,7 +1689,7 @@ func (j *java) dispatch() {
 		u.p("")
 		u.p("    private static void readers%d() {", i)
 		for _, name := range names[i*javaChunk : min(len(names), (i+1)*javaChunk)] {
-			u.p("        READERS.put(%s.TYPE, new Reader(%s::check, %s::fromJson));", name, name, name)
+			u.p("        READERS.put(%s.TYPE, new Reader(%s::check, %s::fromJson, %s::restore));", name, name, name, name)
 		}
 		u.p("    }")
 	}
@@ -1714,6 +1719,27 @@ func (j *java) dispatch() {
 	u.p("     */")
 	u.p("    public static Event parse(byte[] text) {")
 	u.p("        return fromJson(Json.parse(text));")
+	u.p("    }")
+	u.p("")
+	u.p("    /**")
+	u.p("     * Checks and reads the event of a message of a broker or of HTTP: in structured mode, in JSON, or in")
+	u.p("     * binary mode, its attributes in headers.")
+	u.p("     *")
+	u.p("     * @param protocol whose binding of CloudEvents the message follows")
+	u.p("     * @param headers the headers, properties or attributes: texts, or bytes that are texts in UTF-8")
+	u.p("     * @param contentType the content type where the protocol has a field for it (AMQP, MQTT); null")
+	u.p("     *     where it is one of the headers")
+	u.p("     * @param body the body; null for none")
+	u.p("     * @return %s", strings.Replace(what, "an {@link", "the event; an {@link", 1))
+	u.p("%s", throws)
+	u.p("     */")
+	u.p("    public static Event parse(Protocol protocol, Map<String, ?> headers, String contentType, byte[] body) {")
+	u.p("        Message.Read read = Message.read(protocol, headers, contentType, body);")
+	u.p("        Reader reader = READERS.get(read.event().path(\"type\").asText());")
+	u.p("        if (reader != null && read.binary() && read.event() instanceof ObjectNode event) {")
+	u.p("            reader.restore.accept(event);")
+	u.p("        }")
+	u.p("        return fromJson(read.event());")
 	u.p("    }")
 	u.p("")
 	u.p("    /**")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/event"
 	"github.com/treaty-events/treaty/internal/syntax"
 	"github.com/treaty-events/treaty/schema"
 )
@@ -233,6 +235,7 @@ type javaVector struct {
 	ID      string `json:"id"`
 	Package string `json:"package"`
 	Text    string `json:"text"`
+	Message any    `json:"message,omitempty"` // in which the event of Text comes
 
 	valid   bool
 	near    bool // the place may be one above or below the one that was wrong
@@ -583,7 +586,38 @@ func TestRealJava(t *testing.T) {
 		files = append(files, javaOf(t, c, "suite", Everything)...)
 		all = append(all, vectors...)
 	}
+	all = append(all, javaMessages(t, all)...)
 	javaJudge(t, all, javaCompile(t, files))
+}
+
+// javaMessages are events of vectors in binary mode, each as the binding of one
+// protocol writes it.
+func javaMessages(t *testing.T, all []javaVector) (more []javaVector) {
+	bindings := map[string]*event.Binding{"amqp": event.AMQP, "http": event.HTTP, "kafka": event.Kafka, "mqtt": event.MQTT, "nats": event.NATS, "pubsub": event.PubSub}
+	names := slices.Sorted(maps.Keys(bindings))
+	for i, v := range all {
+		var e event.Event
+		if i%3 != 0 || v.Package == "suite" || !v.valid && !strings.HasPrefix(v.pointer, "/data") || e.UnmarshalEvent([]byte(v.Text)) != nil || len(e.Data) == 0 {
+			continue
+		}
+		if e.DataContentType == "" {
+			e.DataContentType = "application/json"
+		}
+		// A number of which the contract says nothing would come as a text.
+		e.Extensions = slices.DeleteFunc(e.Extensions, func(x event.Extension) bool { return x.Name == "comexampleother" })
+		text, err := e.AppendJSON(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.Text = string(text)
+		protocol := names[len(more)%len(names)]
+		m := message(t, bindings[protocol], &e)
+		m["protocol"] = protocol
+		v.Message = m
+		v.ID += " " + protocol
+		more = append(more, v)
+	}
+	return more
 }
 
 // The example of the page is one that is compiled.

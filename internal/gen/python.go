@@ -68,7 +68,7 @@ func (p *python) fail(at *syntax.Node, format string, args ...any) {
 
 func (p *python) files() ([]File, error) {
 	for name := range strings.FieldsSeq("Annotated Any ClassVar Discriminator Enum EventType Field Final Literal Decimal StrEnum Tag TypeAlias TypeAliasType TYPE_CHECKING Union ConfigDict " +
-		"AsInteger Boolean Choice CloudEvent ContractError Event Integer Loose Model Number Open Problem Rules Attribute Schema UnknownEventType") {
+		"AsInteger Boolean Choice CloudEvent ContractError Event Header Integer Iterable Loose Mapping Model Number Open Problem Protocol Rules Attribute Schema UnknownEventType") {
 		p.used[name] = true
 	}
 	p.names, p.events, p.imports = map[*Shape]string{}, map[*Event]string{}, map[string]bool{}
@@ -302,7 +302,7 @@ func (p *python) discriminators() {
 		names := map[string]bool{}
 		seen := map[*Shape]bool{}
 		for _, b := range s.Branches {
-			if b.Shape.Kind != Object || seen[b.Shape] {
+			if b.Shape.Kind != Object || b.Shape.Loose || seen[b.Shape] {
 				fields = nil
 				break
 			}
@@ -338,6 +338,9 @@ func (p *python) header() {
 	p.p("")
 	p.p("from __future__ import annotations")
 	p.p("")
+	if p.imports["Mapping"] {
+		p.p("from collections.abc import Iterable, Mapping")
+	}
 	if p.imports["StrEnum"] {
 		p.p("from enum import StrEnum")
 	}
@@ -372,7 +375,7 @@ func (p *python) header() {
 		p.p("from . import _schemas")
 	}
 	var own []string
-	for _, name := range []string{"AsInteger", "Attribute", "Boolean", "Choice", "CloudEvent", "Integer", "Loose", "Model", "Number", "Open", "Rules", "default", "new_id", "read_members", "type_of", "utc_now"} {
+	for _, name := range []string{"AsInteger", "Attribute", "Boolean", "Choice", "CloudEvent", "Header", "Integer", "Loose", "Model", "Number", "Open", "Protocol", "Rules", "default", "new_id", "read_members", "read_message", "type_of", "utc_now"} {
 		if p.imports[name] {
 			own = append(own, name)
 		}
@@ -509,6 +512,14 @@ func (p *python) rest(s *Shape) string {
 	return p.typ(s.Item)
 }
 
+// tooLarge is whether an enum has whole numbers that pydantic takes for no literals.
+func tooLarge(s *Shape) bool {
+	return s.Base == Integer && slices.ContainsFunc(s.Values, func(v *syntax.Node) bool {
+		_, err := strconv.ParseInt(v.Value, 10, 64)
+		return err != nil
+	})
+}
+
 // enumType is the type of an enum where it is used. An open one takes others.
 func (p *python) enumType(s *Shape) string {
 	open := p.policyOf(s).openEnums && len(s.Values) > 1
@@ -522,7 +533,7 @@ func (p *python) enumType(s *Shape) string {
 		}
 		return p.names[s.named()]
 	case Integer:
-		if open {
+		if open || tooLarge(s) {
 			return p.use("Integer")
 		}
 		if len(distinctValues(s)) == 1 {
@@ -575,7 +586,7 @@ func (p *python) value(base Kind, v string) string {
 
 func (p *python) enum(name string, s *Shape) {
 	values := distinctValues(s)
-	if len(values) < 2 {
+	if len(values) < 2 || tooLarge(s) {
 		return // a Literal where it is used
 	}
 	switch s.Base {
@@ -640,7 +651,7 @@ func (p *python) object(name string, s *Shape) {
 		p.property(field, f, policy)
 		if !f.Required {
 			optional = append(optional, pythonQuoted(field))
-			if f.Shape.Nullable || f.Shape.Kind == Any || f.Shape.Kind == Null {
+			if f.Shape.Nullable || f.Shape.Loose || f.Shape.Kind == Any || f.Shape.Kind == Null {
 				nullable = append(nullable, pythonQuoted(field))
 			}
 		}
@@ -969,6 +980,27 @@ func (p *python) envelopes() {
 		p.p("        return None")
 	}
 	p.p("    return cast(Event, known.from_members(event))")
+	for _, name := range []string{"Header", "Protocol", "read_message"} {
+		p.use(name)
+	}
+	p.use("Iterable")
+	p.use("Mapping")
+	p.p("\n\ndef parse_message(")
+	p.p("    protocol: Protocol,")
+	p.p("    headers: Mapping[str, Header] | Iterable[tuple[str, Header]],")
+	p.p("    body: str | bytes,")
+	p.p("    content_type: str | None = None,")
+	p.p(") -> %s:", result)
+	p.docstring("    ", "Reads the event of a message of a broker or of HTTP, in structured mode, in JSON, or\nin binary mode, its attributes in headers; all else is as parse_event has it.")
+	p.p("    read = read_message(protocol, headers, body, content_type)")
+	p.p("    known = _EVENTS.get(read[0][\"type\"])")
+	p.p("    if known is None:")
+	if strict {
+		p.p("        type_of(read[0], _EVENTS)")
+	} else {
+		p.p("        return None")
+	}
+	p.p("    return cast(Event, known.from_message(read))")
 }
 
 func (p *python) event(e *Event) {
@@ -1193,7 +1225,7 @@ func (p *python) initFile() {
 	p.p("from ._treaty import %s", strings.Join(own, ", "))
 	var names []string
 	for _, s := range p.Shapes {
-		if s.Kind == Enum && (s.Base != String && s.Base != Integer || len(distinctValues(s)) < 2) {
+		if s.Kind == Enum && (s.Base != String && s.Base != Integer || len(distinctValues(s)) < 2 || tooLarge(s)) {
 			continue
 		}
 		names = append(names, p.names[s])
@@ -1202,7 +1234,7 @@ func (p *python) initFile() {
 		for _, e := range p.Events {
 			names = append(names, p.events[e])
 		}
-		names = append(names, "Event", "EventType", "parse_event")
+		names = append(names, "Event", "EventType", "parse_event", "parse_message")
 	}
 	slices.Sort(names)
 	if len(names) > 0 {

@@ -21,8 +21,9 @@ import re
 import sys
 import threading
 import unicodedata
+import urllib.parse
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import (
@@ -1919,6 +1920,102 @@ def read_members(text: str | bytes) -> dict[str, Any]:
     return event
 
 
+# --- messages: binary mode has the attributes in headers, the data in the body ---
+
+Protocol: TypeAlias = Literal["amqp", "http", "kafka", "mqtt", "nats", "pubsub"]
+"""Whose binding of CloudEvents a message follows."""
+
+Header: TypeAlias = Union[str, bytes, int, bool]
+"""The value of a header; bytes are a text in UTF-8."""
+
+_PREFIXES: dict[str, tuple[str, ...]] = {
+    "amqp": ("cloudevents_", "cloudevents:"),
+    "http": ("ce-",),
+    "kafka": ("ce_",),
+    "mqtt": ("ce-", ""),  # names as they are; some write them as others do
+    "nats": ("ce-",),
+    "pubsub": ("ce-",),
+}
+
+
+def read_message(
+    protocol: Protocol,
+    headers: Mapping[str, Header] | Iterable[tuple[str, Header]],
+    body: str | bytes,
+    content_type: str | None = None,
+) -> tuple[dict[str, Any], bool]:
+    """Reads an event from a message: its members, and whether it was in binary
+    mode, in which most protocols make texts of numbers and booleans."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    texts: list[tuple[str, str | int | bool]] = []
+    for header, value in pairs:
+        if isinstance(value, (bytes, bytearray)):
+            try:
+                value = bytes(value).decode("utf-8")
+            except UnicodeDecodeError:
+                continue  # somebody else's, or missed where it is not
+        texts.append((header.lower(), value))
+    if not content_type and protocol not in ("amqp", "mqtt"):
+        content_type = next(
+            (str(value) for header, value in texts if header == "content-type"), None
+        )
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    if kind.startswith("application/cloudevents"):
+        if kind not in ("application/cloudevents", "application/cloudevents+json"):
+            fail(f"{_quote(kind)} is not read here; one event in JSON is", "", "mode")
+        return read_members(body), False
+    event: dict[str, Any] = {}
+    for header, value in texts:
+        prefix = next((p for p in _PREFIXES[protocol] if header.startswith(p)), None)
+        if prefix is None:
+            continue
+        name = header[len(prefix) :]
+        if prefix == "" and not re.fullmatch(r"[a-z0-9]+", name):
+            continue  # a property of somebody else's
+        if name in ("data", "data_base64"):
+            fail(f"{name} is a header, and data is the body", "/" + name, "header")
+        if isinstance(value, str) and protocol in ("http", "nats"):
+            try:
+                value = urllib.parse.unquote(value, errors="strict")
+            except UnicodeDecodeError:
+                fail("its percent-encoding is none of UTF-8", "/" + name, "header")
+        if name == "datacontenttype" and content_type:
+            continue
+        if name in event:
+            fail("it is there twice", "/" + name, "header")
+        event[name] = value
+    if content_type:
+        event["datacontenttype"] = content_type
+    _check_envelope(event)
+    if len(body) == 0:
+        return event, True
+    if is_json(event.get("datacontenttype")):
+        try:
+            event["data"] = load(body)
+        except ContractError as error:
+            raise ContractError(
+                [Problem("/data", p.keyword, p.message) for p in error.problems]
+            ) from None
+        return event, True
+    if isinstance(body, str):
+        event["data"] = body
+    else:
+        try:
+            event["data"] = bytes(body).decode("utf-8")
+        except UnicodeDecodeError:
+            event["data_base64"] = base64.b64encode(body).decode()
+    return event, True
+
+
+def _typed(text: str) -> bool | int | None:
+    """The boolean or the whole number of 32 bits that a text is the text of."""
+    if text in ("true", "false"):
+        return text == "true"
+    if re.fullmatch(r"0|-?[1-9][0-9]{0,9}", text) and -(2**31) <= int(text) < 2**31:
+        return int(text)
+    return None
+
+
 def _check_envelope(event: dict[str, Any]) -> None:
     """What CloudEvents 1.0 says of every event."""
     if event.get("specversion") != "1.0":
@@ -2017,6 +2114,24 @@ class CloudEvent(Model):
     def from_members(cls, event: dict[str, Any]) -> Self:
         """The event of its members as read_members reads them."""
         return deeply(lambda: cls._held(event))
+
+    @classmethod
+    def from_message(cls, read: tuple[dict[str, Any], bool]) -> Self:
+        """The event of a message as read_message reads it."""
+        event, binary = read
+        if binary:
+            for attribute in cls._readers.attributes:
+                value = event.get(attribute.name)
+                if not isinstance(value, str) or attribute.name in _NAMED:
+                    continue
+                other = _typed(value)
+                if (
+                    other is not None
+                    and not attribute.schema.valid(value)
+                    and attribute.schema.valid(other)
+                ):
+                    event[attribute.name] = other
+        return cls.from_members(event)
 
     @classmethod
     def _held(cls, event: dict[str, Any]) -> Self:

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/diag"
+	"github.com/treaty-events/treaty/event"
 	"github.com/treaty-events/treaty/internal/syntax"
 	"github.com/treaty-events/treaty/schema"
 )
@@ -249,6 +251,7 @@ type pythonCase struct {
 	ID      string          `json:"id"`
 	Package string          `json:"package,omitempty"`
 	Event   json.RawMessage `json:"event,omitempty"`
+	Message any             `json:"message,omitempty"` // in the place of Event, which is what comes of it
 	Schema  string          `json:"schema,omitempty"`
 	Value   json.RawMessage `json:"value,omitempty"`
 
@@ -637,6 +640,7 @@ assert handle(text.replace("orders.paid.v1", "orders.lost.v1")) == "a type that 
 	run(nil, "use_orders.py")
 	run(nil, "page.py")
 	run(nil, "-c", "import hard_types")
+	cases = append(cases, pythonMessages(t, cases)...)
 	var stdin bytes.Buffer
 	enc := json.NewEncoder(&stdin)
 	enc.SetEscapeHTML(false)
@@ -646,6 +650,38 @@ assert handle(text.replace("orders.paid.v1", "orders.lost.v1")) == "a type that 
 		}
 	}
 	judgePython(t, cases, run(stdin.Bytes(), "judge.py"))
+}
+
+// pythonMessages are events of cases in binary mode, each as the binding of one
+// protocol writes it.
+func pythonMessages(t *testing.T, cases []pythonCase) (more []pythonCase) {
+	bindings := map[string]*event.Binding{"amqp": event.AMQP, "http": event.HTTP, "kafka": event.Kafka, "mqtt": event.MQTT, "nats": event.NATS, "pubsub": event.PubSub}
+	names := slices.Sorted(maps.Keys(bindings))
+	for i, c := range cases {
+		var e event.Event
+		if i%3 != 0 || c.Event == nil || c.Package == "suite" || !c.valid && !strings.HasPrefix(c.pointer, "/data") || e.UnmarshalEvent(c.Event) != nil || len(e.Data) == 0 {
+			continue
+		}
+		if e.DataContentType == "" {
+			if c.valid && strings.Contains(c.ID, "shops.opened") {
+				continue // of which the contract of the whole event says nothing
+			}
+			e.DataContentType = "application/json"
+			var members map[string]json.RawMessage
+			if err := json.Unmarshal(c.Event, &members); err != nil {
+				t.Fatal(err)
+			}
+			members["datacontenttype"] = mustJSON(e.DataContentType)
+			c.Event = mustJSON(members)
+		}
+		protocol := names[len(more)%len(names)]
+		m := message(t, bindings[protocol], &e)
+		m["protocol"] = protocol
+		c.Message = m
+		c.ID += " " + protocol
+		more = append(more, c)
+	}
+	return more
 }
 
 // judgePython holds what Python said to what it had to say.

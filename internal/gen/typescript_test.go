@@ -161,7 +161,8 @@ type tsVector struct {
 	Module  string `json:"module"`
 	Type    string `json:"type"`
 	Text    string `json:"text"`
-	Written bool   `json:"written"` // by the writer's reading, so that it may be serialized
+	Written bool   `json:"written"`           // by the writer's reading, so that it may be serialized
+	Message any    `json:"message,omitempty"` // in the place of Text
 	valid   bool
 	want    any    // of a valid one: what is to come back
 	pointer string // of a near miss
@@ -290,6 +291,45 @@ func tsBehaviour(t *testing.T) (all []tsVector) {
 		v := tsVector{ID: fmt.Sprintf("behaviour/%d", i), Module: test.module, Text: test.text, outcome: test.outcome, pointer: test.pointer, keyword: test.keyword}
 		all = append(all, v)
 	}
+	// In messages.
+	binary := func(protocol, prefix string, more ...string) map[string]any {
+		headers := map[string]any{prefix + "specversion": "1.0", prefix + "id": "1", prefix + "source": "orders-service", prefix + "type": "orders.paid.v1", prefix + "subject": "o", prefix + "time": "2026-04-10T15:20:00Z"}
+		m := map[string]any{"protocol": protocol, "headers": headers, "body": paid}
+		for i := 0; i < len(more); i += 2 {
+			if name, ok := strings.CutPrefix(more[i], "."); ok {
+				m[name] = more[i+1]
+			} else {
+				headers[more[i]] = more[i+1]
+			}
+		}
+		return m
+	}
+	for i, test := range []struct {
+		message                   map[string]any
+		outcome, pointer, keyword string
+	}{
+		{binary("kafka", "ce_"), "event", "", ""},
+		{binary("kafka", "Ce_", "Content-Type", "application/json"), "event", "", ""},
+		{binary("kafka", "ce-"), "invalid", "", "required"},
+		{binary("kafka", "ce_", "ce_data", "x"), "invalid", "/data", "header"},
+		{binary("kafka", "ce_", "CE_ID", "2"), "invalid", "/id", "header"},
+		{binary("kafka", "ce_", "content-type", "text/plain"), "invalid", "/datacontenttype", ""},
+		{binary("kafka", "ce_", ".body", "{"), "invalid", "/data", "json"},
+		{binary("kafka", "ce_", ".body", ""), "invalid", "", "required"},
+		{binary("kafka", "ce_", "content-type", "application/cloudevents-batch+json", ".body", "[]"), "invalid", "", "mode"},
+		{binary("kafka", "ce_", "content-type", "application/cloudevents+avro"), "invalid", "", "mode"},
+		{binary("kafka", "x", "content-type", "Application/CloudEvents+JSON; charset=utf-8", ".body", with("", "")), "event", "", ""},
+		{binary("http", "ce-", "ce-subject", "%c3%a9 50%"), "event", "", ""},
+		{binary("http", "ce-", "ce-subject", "%ff"), "invalid", "/subject", "header"},
+		{binary("pubsub", "ce-", "ce-subject", "%ff"), "event", "", ""},
+		{binary("amqp", "cloudEvents:", ".contentType", "application/json"), "event", "", ""},
+		{binary("amqp", "cloudEvents_", "content-type", "text/plain"), "event", "", ""},
+		{binary("mqtt", "", "User-Property", "x", ".contentType", "application/json"), "event", "", ""},
+		{binary("mqtt", "ce-"), "event", "", ""},
+		{binary("nats", "ce-", "ce-type", "orders.later.v9"), "unknown-type", "", ""},
+	} {
+		all = append(all, tsVector{ID: fmt.Sprintf("message/%d", i), Module: "orders", Message: test.message, outcome: test.outcome, pointer: test.pointer, keyword: test.keyword})
+	}
 	return all
 }
 
@@ -301,17 +341,18 @@ checkWriter();
 
 type Module = {
   readEvent(text: string): { outcome: string; event?: unknown; problems?: unknown };
+  readMessage?(message: unknown): { outcome: string; event?: unknown; problems?: unknown };
   serializeEvent(event: never): string;
   stringifyEvent(event: never): string;
 };
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const v = JSON.parse(line) as { id: string; module: string; text: string; written: boolean };
-  const module = modules[v.module];
+  const v = JSON.parse(line) as { id: string; module: string; text: string; written: boolean; message?: unknown };
+  const module = (modules as { [name: string]: Module | undefined })[v.module];
   if (module === undefined) throw new Error(v.module);
   const answer: { [name: string]: unknown } = { id: v.id };
   try {
-    const reading = module.readEvent(v.text);
+    const reading = v.message === undefined ? module.readEvent(v.text) : module.readMessage!(v.message);
     answer["outcome"] = reading.outcome;
     answer["problems"] = reading.problems;
     if (reading.outcome === "event") {
@@ -403,6 +444,7 @@ func TestRealTypeScript(t *testing.T) {
 		samples.WriteString(typed)
 	}
 	modules = kept
+	all = append(all, binaryVectors(t, all)...)
 	all = append(all, tsBehaviour(t)...)
 	// What the page for users shows compiles as it stands there.
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "generate-typescript.md"))
@@ -741,6 +783,55 @@ func (m *tsModule) vectors(t *testing.T) (all []tsVector, typed string) {
 		}
 	}
 	return all, types.String()
+}
+
+// binaryVectors are events of vectors in binary mode, each as the binding of one
+// protocol writes it.
+func binaryVectors(t *testing.T, all []tsVector) (more []tsVector) {
+	bindings := map[string]*event.Binding{"amqp": event.AMQP, "http": event.HTTP, "kafka": event.Kafka, "mqtt": event.MQTT, "nats": event.NATS, "pubsub": event.PubSub}
+	names := slices.Sorted(maps.Keys(bindings))
+	for i, v := range all {
+		var e event.Event
+		if i%3 != 0 || !v.valid && v.whole() || e.UnmarshalEvent([]byte(v.Text)) != nil || len(e.Data) == 0 {
+			continue
+		}
+		if e.DataContentType == "" {
+			e.DataContentType = "application/json"
+			v.Written = false // a contract of the whole event may not have it
+			if want, ok := v.want.(map[string]any); ok {
+				want = maps.Clone(want)
+				want["datacontenttype"] = "application/json"
+				v.want = want
+			}
+		}
+		protocol := names[len(more)%len(names)]
+		m := message(t, bindings[protocol], &e)
+		m["protocol"] = protocol
+		v.Message = m
+		v.ID += "/" + protocol
+		more = append(more, v)
+	}
+	return more
+}
+
+// message is an event in binary mode, as clients hand it on.
+func message(t *testing.T, b *event.Binding, e *event.Event) map[string]any {
+	var wire event.Message
+	if err := b.Encode(&wire, e, event.BinaryMode); err != nil {
+		t.Fatal(err)
+	}
+	headers := map[string]any{"x-other": "1", "traceparent": "00"}
+	for _, h := range wire.Headers {
+		headers[h.Name] = h.Value.String()
+	}
+	if b == event.MQTT {
+		delete(headers, "traceparent") // which would be an attribute
+	}
+	m := map[string]any{"headers": headers, "body": string(wire.Body)}
+	if wire.ContentType != "" {
+		m["contentType"] = wire.ContentType
+	}
+	return m
 }
 
 // fill adds the defaults that the hard contract has readers fill in.

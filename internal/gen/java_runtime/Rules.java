@@ -1,10 +1,12 @@
 package treaty;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** The schemas that an event is held to. */
 final class Rules {
@@ -14,6 +16,9 @@ final class Rules {
     private static final Schema REFERENCE =
             Schema.parse("{\"type\":\"string\",\"minLength\":1,\"format\":\"uri-reference\"}");
     private static final Schema TEXT = Schema.parse("{\"type\":\"string\",\"minLength\":1}");
+
+    private static final Set<String> CORE =
+            Set.of("specversion", "type", "id", "source", "subject", "time", "datacontenttype", "dataschema");
 
     private final String type;
     private final Schema data;
@@ -94,6 +99,27 @@ final class Rules {
             data.check(event.get("data"), "/data", found);
         }
         return found.size() < 2 ? found : List.copyOf(new java.util.LinkedHashSet<>(found));
+    }
+
+    /** Makes numbers and booleans of attributes that binary mode has made texts of. */
+    void restore(ObjectNode event) {
+        attributes.forEach(
+                (name, attribute) -> {
+                    JsonNode value = event.path(name);
+                    if (!value.isTextual() || CORE.contains(name) || fits(attribute.schema, value)) {
+                        return;
+                    }
+                    JsonNode other = Message.typed(value.textValue());
+                    if (other != null && fits(attribute.schema, other)) {
+                        event.set(name, other);
+                    }
+                });
+    }
+
+    private static boolean fits(Schema schema, JsonNode value) {
+        List<Problem> found = new ArrayList<>();
+        schema.check(value, "", found);
+        return found.isEmpty();
     }
 
     private static void core(

@@ -4,7 +4,7 @@ import * as treaty from "./runtime.js";
 import * as schemas from "./schemas.js";
 
 export { ContractError, extension } from "./runtime.js";
-export type { Problem, Reading } from "./runtime.js";
+export type { Message, Problem, Reading } from "./runtime.js";
 
 /** The event types of Orders events 1.3.0. */
 export const eventTypes = {
@@ -305,16 +305,32 @@ export function readEvent(text: string): treaty.Reading<AnyEvent> {
 }
 
 /**
- * Reads an event; undefined for one whose type the contract does not have. Throws
- * {@link treaty.ContractError} for one that does not hold to the contract.
+ * Reads a message of a broker or of HTTP, whose event is in structured mode, in JSON, or in binary
+ * mode, its attributes in headers: the outcome is that of readEvent.
  */
-export function parseEvent(text: string): AnyEvent | undefined {
-  const reading = contract.read(text);
+export function readMessage(message: treaty.Message): treaty.Reading<AnyEvent> {
+  return contract.readMessage(message);
+}
+
+function event(reading: treaty.Reading<AnyEvent>): AnyEvent | undefined {
   if (reading.outcome === "invalid") {
     throw new treaty.ContractError("cannot read the event", reading.problems);
   }
   if (reading.outcome === "event") return reading.event;
   return undefined;
+}
+
+/**
+ * Reads an event; undefined for one whose type the contract does not have. Throws
+ * {@link treaty.ContractError} for one that does not hold to the contract.
+ */
+export function parseEvent(text: string): AnyEvent | undefined {
+  return event(contract.read(text));
+}
+
+/** Reads a message, as readMessage does, with the outcome of parseEvent. */
+export function parseMessage(message: treaty.Message): AnyEvent | undefined {
+  return event(contract.readMessage(message));
 }
 
 /** What is wrong with an event that is to be sent; nothing where it holds to the contract. */

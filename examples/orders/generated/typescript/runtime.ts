@@ -29,6 +29,18 @@ export type Reading<E> =
   | { readonly outcome: "unknown-type"; readonly type: string }
   | { readonly outcome: "invalid"; readonly problems: readonly Problem[] };
 
+/** A message of a broker or of HTTP, as clients hand it on. */
+export interface Message {
+  /** Whose binding of CloudEvents it follows. */
+  readonly protocol: "amqp" | "http" | "kafka" | "mqtt" | "nats" | "pubsub";
+  /** The content type, where the protocol has a field for it (AMQP, MQTT); else it is a header. */
+  readonly contentType?: string;
+  /** Headers, application properties, user properties or attributes. */
+  readonly headers: { readonly [name: string]: string | number | boolean | undefined };
+  /** The body as a text, which JSON is in UTF-8. */
+  readonly body: string;
+}
+
 /** How a value is written in TypeScript where that is not how it travels. */
 export interface Codec {
   /** Whole numbers are bigint. */
@@ -1712,6 +1724,81 @@ function decodeBase64(text: string): string | undefined {
 }
 
 // ---------------------------------------------------------------------------
+// Messages: binary mode has the attributes in headers, and the data in the body.
+
+const prefixes = {
+  amqp: ["cloudevents_", "cloudevents:"],
+  http: ["ce-"],
+  kafka: ["ce_"],
+  mqtt: ["ce-", ""], // names as they are; some write them as others do
+  nats: ["ce-"],
+  pubsub: ["ce-"],
+} as const;
+
+/** The event of a message in binary mode, or what keeps it from being one. */
+function unpack(
+  message: Message,
+  contentType: string | undefined,
+): { event: Members } | { problem: Problem } {
+  const event: Members = {};
+  for (const [header, value] of Object.entries(message.headers)) {
+    const low = header.toLowerCase();
+    const prefix = prefixes[message.protocol].find((p) => low.startsWith(p));
+    if (value === undefined || prefix === undefined) continue;
+    const name = low.slice(prefix.length);
+    if (prefix === "" && !/^[a-z0-9]+$/.test(name)) continue; // a property of somebody else's
+    const fault = (message: string): { problem: Problem } => ({
+      problem: { pointer: "/" + name, keyword: "header", message },
+    });
+    if (name === "data" || name === "data_base64") {
+      return fault(`${name} is a header, and data is the body`);
+    }
+    let plain: unknown = value;
+    if (typeof value === "string" && (message.protocol === "http" || message.protocol === "nats")) {
+      try {
+        plain = decodeURIComponent(value.replace(/%(?![0-9a-fA-F]{2})/g, "%25"));
+      } catch {
+        return fault("its percent-encoding is none of UTF-8");
+      }
+    }
+    if (name === "datacontenttype" && contentType !== undefined) continue;
+    if (Object.hasOwn(event, name)) return fault("it is there twice");
+    put(event, name, plain);
+  }
+  if (contentType !== undefined) event["datacontenttype"] = contentType;
+  if (message.body === "") return { event };
+  if (!isJSONType(event["datacontenttype"])) {
+    event["data"] = message.body;
+    return { event };
+  }
+  try {
+    event["data"] = parseJSON(message.body);
+  } catch (e) {
+    if (!(e instanceof SyntaxProblem)) throw e;
+    const message = `the data are no JSON: ${e.message}`;
+    return { problem: { pointer: "/data", keyword: "json", message } };
+  }
+  return { event };
+}
+
+function contentTypeOf(message: Message): string | undefined {
+  if (message.contentType !== undefined && message.contentType !== "") return message.contentType;
+  if (message.protocol === "amqp" || message.protocol === "mqtt") return undefined;
+  for (const [header, value] of Object.entries(message.headers)) {
+    if (header.toLowerCase() === "content-type" && typeof value === "string" && value !== "")
+      return value;
+  }
+  return undefined;
+}
+
+/** The boolean or whole number of 32 bits that a text is the text of. */
+function typed(text: string): boolean | number | undefined {
+  if (text === "true" || text === "false") return text === "true";
+  const number = Number(text);
+  return String(number | 0) === text ? number : undefined;
+}
+
+// ---------------------------------------------------------------------------
 // Names and numbers in TypeScript that are not those that travel.
 
 /** A bigint with more digits than this takes long to make of a text. */
@@ -1964,7 +2051,44 @@ export class Contract<E extends { readonly type: string }> {
     }
     if (typeOf(value) !== 64)
       return invalid({ pointer: "", keyword: "type", message: "an event is an object" });
-    const event = value as Members;
+    return this.judge(value as Members);
+  }
+
+  /** Reads a message, in structured mode or in binary mode. */
+  readMessage(message: Message): Reading<E> {
+    const contentType = contentTypeOf(message);
+    const [kind = ""] = (contentType ?? "").toLowerCase().split(";");
+    if (kind.trim().startsWith("application/cloudevents")) {
+      if (/^application\/cloudevents(\+json)?$/.test(kind.trim())) return this.read(message.body);
+      return invalid({
+        pointer: "",
+        keyword: "mode",
+        message: `${quote(kind.trim())} is not read here; one event in JSON is`,
+      });
+    }
+    const unpacked = unpack(message, contentType);
+    if ("problem" in unpacked) return invalid(unpacked.problem);
+    const members = unpacked.event;
+    const type = members["type"];
+    const side =
+      typeof type === "string" ? this.side(this.readers, type, (e) => e.read) : undefined;
+    for (const [name, , rule] of side?.attributes ?? []) {
+      // Most protocols make texts of numbers and booleans.
+      const value = members[name];
+      if (typeof value !== "string" || named.includes(name)) continue;
+      const other = typed(value);
+      if (
+        other !== undefined &&
+        validate(rule, value, "").length > 0 &&
+        validate(rule, other, "").length === 0
+      ) {
+        members[name] = other;
+      }
+    }
+    return this.judge(members);
+  }
+
+  private judge(event: Members): Reading<E> {
     for (const name of Object.keys(event)) {
       if (event[name] === null && name !== "data") delete event[name]; // the same as not there
     }

@@ -12,7 +12,10 @@ import java.io.OutputStreamWriter;
 import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 
 /** Reads events, one a line with the package that is to read it, and says what that makes of them. */
@@ -30,7 +33,7 @@ public final class Corpus {
             answer.set("id", vector.get("id"));
             ArrayNode problems = answer.putArray("problems");
             try {
-                read(plain, vector.get("package").textValue(), vector.get("text").textValue(), answer, met);
+                read(plain, vector.get("package").textValue(), vector.get("text").textValue(), vector.path("message"), answer, met);
             } catch (InvocationTargetException e) {
                 Throwable why = e.getCause();
                 if (why.getClass().getSimpleName().equals("ContractException")) {
@@ -52,11 +55,31 @@ public final class Corpus {
         out.flush();
     }
 
-    private static void read(ObjectMapper plain, String pkg, String text, ObjectNode answer, Set<String> met)
+    private static void read(
+            ObjectMapper plain, String pkg, String text, JsonNode message, ObjectNode answer, Set<String> met)
             throws Exception {
         Class<?> events = Class.forName(pkg + ".Events");
         Class<?> type = Class.forName(pkg + ".Event");
-        Object event = events.getMethod("parse", String.class).invoke(null, text);
+        Object event;
+        if (message.isMissingNode()) {
+            event = events.getMethod("parse", String.class).invoke(null, text);
+        } else {
+            Class<?> protocol = Class.forName(pkg + ".Protocol");
+            Map<String, Object> headers = new LinkedHashMap<>();
+            for (Map.Entry<String, JsonNode> header : message.get("headers").properties()) {
+                String value = header.getValue().textValue();
+                headers.put(header.getKey(), met.size() % 2 == 0 ? value : value.getBytes(StandardCharsets.UTF_8));
+            }
+            event =
+                    events.getMethod("parse", protocol, Map.class, String.class, byte[].class)
+                            .invoke(
+                                    null,
+                                    protocol.getMethod("valueOf", String.class)
+                                            .invoke(null, message.get("protocol").textValue().toUpperCase(Locale.ROOT)),
+                                    headers,
+                                    message.path("contentType").textValue(),
+                                    message.get("body").textValue().getBytes(StandardCharsets.UTF_8));
+        }
         answer.put("class", event.getClass().getSimpleName());
         // As text, so that numbers stay as they were written.
         answer.put("again", type.getMethod("toJson").invoke(event).toString());

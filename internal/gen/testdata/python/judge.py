@@ -1,6 +1,6 @@
 """Reads lines of JSON, and writes what the generated packages make of them.
 
-{"id", "package", "event"} is an event to be read and written again; {"id",
+{"id", "package", "event"} is an event to be read and written again, or with "message" what it came in; {"id",
 "schema", "value"} is a value to be held to a schema. The answers have the pointers
 of what was refused, or the event as it was written again.
 """
@@ -29,10 +29,20 @@ def answer(
             name = vector["package"]
             if name not in packages:
                 package = importlib.import_module(name)
-                packages[name] = (package.parse_event, package.ContractError)
-            parse, error = packages[name]
+                packages[name] = (package, package.ContractError)
+            package, error = packages[name]
+            parse = package.parse_event
             try:
-                read = parse(runtime.dump(vector["event"]))
+                if "message" in vector:
+                    message = vector["message"]
+                    read = package.parse_message(
+                        message["protocol"],
+                        message["headers"],
+                        message["body"],
+                        message.get("contentType"),
+                    )
+                else:
+                    read = parse(runtime.dump(vector["event"]))
                 again = read.to_json()
                 made["value"] = runtime.load(again)
                 made["same"] = parse(again) == read

@@ -27,6 +27,7 @@ from .events import (
     OrderSnapshotTakenV1,
     OrderSnapshotTakenV1Headers,
     parse_event,
+    parse_message,
 )
 
 __all__ = [
@@ -58,4 +59,5 @@ __all__ = [
     "Problem",
     "UnknownEventType",
     "parse_event",
+    "parse_message",
 ]

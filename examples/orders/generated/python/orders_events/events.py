@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias, Union, cast
 
@@ -12,11 +13,14 @@ from . import _schemas
 from ._treaty import (
     Attribute,
     CloudEvent,
+    Header,
     Integer,
     Model,
     Open,
+    Protocol,
     Rules,
     read_members,
+    read_message,
     utc_now,
 )
 
@@ -527,3 +531,19 @@ def parse_event(text: str | bytes) -> Event | None:
     if known is None:
         return None
     return cast(Event, known.from_members(event))
+
+
+def parse_message(
+    protocol: Protocol,
+    headers: Mapping[str, Header] | Iterable[tuple[str, Header]],
+    body: str | bytes,
+    content_type: str | None = None,
+) -> Event | None:
+    """Reads the event of a message of a broker or of HTTP, in structured mode, in JSON, or
+    in binary mode, its attributes in headers; all else is as parse_event has it.
+    """
+    read = read_message(protocol, headers, body, content_type)
+    known = _EVENTS.get(read[0]["type"])
+    if known is None:
+        return None
+    return cast(Event, known.from_message(read))

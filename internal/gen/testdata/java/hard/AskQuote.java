@@ -70,6 +70,10 @@ public record AskQuote(
         return Reading.RULES.check(json);
     }
 
+    static void restore(ObjectNode json) {
+        Reading.RULES.restore(json);
+    }
+
     /**
      * Checks and reads an event of this type.
      *

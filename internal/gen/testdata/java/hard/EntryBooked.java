@@ -67,6 +67,10 @@ public record EntryBooked(
         return Reading.RULES.check(json);
     }
 
+    static void restore(ObjectNode json) {
+        Reading.RULES.restore(json);
+    }
+
     /**
      * Checks and reads an event of this type.
      *

@@ -2,15 +2,18 @@
 package hardcontract;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /** Reads and writes the events of Hard contract 2.0.0-rc.1. */
 @SuppressWarnings("deprecation") // the contract still has it
 public final class Events {
-    private record Reader(Function<JsonNode, List<Problem>> check, Function<JsonNode, Event> read) {}
+    private record Reader(
+            Function<JsonNode, List<Problem>> check, Function<JsonNode, Event> read, Consumer<ObjectNode> restore) {}
 
     private static final Map<String, Reader> READERS = new HashMap<>();
 
@@ -21,13 +24,13 @@ public final class Events {
     private Events() {}
 
     private static void readers0() {
-        READERS.put(EntryBooked.TYPE, new Reader(EntryBooked::check, EntryBooked::fromJson));
-        READERS.put(PacketSeen.TYPE, new Reader(PacketSeen::check, PacketSeen::fromJson));
-        READERS.put(AskQuote.TYPE, new Reader(AskQuote::check, AskQuote::fromJson));
-        READERS.put(QuoteGiven.TYPE, new Reader(QuoteGiven::check, QuoteGiven::fromJson));
-        READERS.put(SensorFailed.TYPE, new Reader(SensorFailed::check, SensorFailed::fromJson));
-        READERS.put(ReadingTaken.TYPE, new Reader(ReadingTaken::check, ReadingTaken::fromJson));
-        READERS.put(ShopOpened.TYPE, new Reader(ShopOpened::check, ShopOpened::fromJson));
+        READERS.put(EntryBooked.TYPE, new Reader(EntryBooked::check, EntryBooked::fromJson, EntryBooked::restore));
+        READERS.put(PacketSeen.TYPE, new Reader(PacketSeen::check, PacketSeen::fromJson, PacketSeen::restore));
+        READERS.put(AskQuote.TYPE, new Reader(AskQuote::check, AskQuote::fromJson, AskQuote::restore));
+        READERS.put(QuoteGiven.TYPE, new Reader(QuoteGiven::check, QuoteGiven::fromJson, QuoteGiven::restore));
+        READERS.put(SensorFailed.TYPE, new Reader(SensorFailed::check, SensorFailed::fromJson, SensorFailed::restore));
+        READERS.put(ReadingTaken.TYPE, new Reader(ReadingTaken::check, ReadingTaken::fromJson, ReadingTaken::restore));
+        READERS.put(ShopOpened.TYPE, new Reader(ShopOpened::check, ShopOpened::fromJson, ShopOpened::restore));
     }
 
     /**
@@ -50,6 +53,27 @@ public final class Events {
      */
     public static Event parse(byte[] text) {
         return fromJson(Json.parse(text));
+    }
+
+    /**
+     * Checks and reads the event of a message of a broker or of HTTP: in structured mode, in JSON, or in
+     * binary mode, its attributes in headers.
+     *
+     * @param protocol whose binding of CloudEvents the message follows
+     * @param headers the headers, properties or attributes: texts, or bytes that are texts in UTF-8
+     * @param contentType the content type where the protocol has a field for it (AMQP, MQTT); null
+     *     where it is one of the headers
+     * @param body the body; null for none
+     * @return the event
+     * @throws ContractException where it does not conform to the contract
+     */
+    public static Event parse(Protocol protocol, Map<String, ?> headers, String contentType, byte[] body) {
+        Message.Read read = Message.read(protocol, headers, contentType, body);
+        Reader reader = READERS.get(read.event().path("type").asText());
+        if (reader != null && read.binary() && read.event() instanceof ObjectNode event) {
+            reader.restore.accept(event);
+        }
+        return fromJson(read.event());
     }
 
     /**

@@ -71,6 +71,10 @@ public record PacketSeen(
         return Reading.RULES.check(json);
     }
 
+    static void restore(ObjectNode json) {
+        Reading.RULES.restore(json);
+    }
+
     /**
      * Checks and reads an event of this type.
      *

@@ -78,6 +78,10 @@ public record ReadingTaken(
         return Reading.RULES.check(json);
     }
 
+    static void restore(ObjectNode json) {
+        Reading.RULES.restore(json);
+    }
+
     /**
      * Checks and reads an event of this type.
      *

@@ -6,11 +6,13 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /** Reads and writes the events of Orders events 1.3.0. */
 public final class Events {
-    private record Reader(Function<JsonNode, List<Problem>> check, Function<JsonNode, Event> read) {}
+    private record Reader(
+            Function<JsonNode, List<Problem>> check, Function<JsonNode, Event> read, Consumer<ObjectNode> restore) {}
 
     private static final Map<String, Reader> READERS = new HashMap<>();
 
@@ -21,12 +23,12 @@ public final class Events {
     private Events() {}
 
     private static void readers0() {
-        READERS.put(OrderCancelledV1.TYPE, new Reader(OrderCancelledV1::check, OrderCancelledV1::fromJson));
-        READERS.put(OrderPaidV1.TYPE, new Reader(OrderPaidV1::check, OrderPaidV1::fromJson));
-        READERS.put(OrderPlacedV1.TYPE, new Reader(OrderPlacedV1::check, OrderPlacedV1::fromJson));
-        READERS.put(OrderRefundedV1.TYPE, new Reader(OrderRefundedV1::check, OrderRefundedV1::fromJson));
-        READERS.put(OrderShippedV1.TYPE, new Reader(OrderShippedV1::check, OrderShippedV1::fromJson));
-        READERS.put(OrderSnapshotTakenV1.TYPE, new Reader(OrderSnapshotTakenV1::check, OrderSnapshotTakenV1::fromJson));
+        READERS.put(OrderCancelledV1.TYPE, new Reader(OrderCancelledV1::check, OrderCancelledV1::fromJson, OrderCancelledV1::restore));
+        READERS.put(OrderPaidV1.TYPE, new Reader(OrderPaidV1::check, OrderPaidV1::fromJson, OrderPaidV1::restore));
+        READERS.put(OrderPlacedV1.TYPE, new Reader(OrderPlacedV1::check, OrderPlacedV1::fromJson, OrderPlacedV1::restore));
+        READERS.put(OrderRefundedV1.TYPE, new Reader(OrderRefundedV1::check, OrderRefundedV1::fromJson, OrderRefundedV1::restore));
+        READERS.put(OrderShippedV1.TYPE, new Reader(OrderShippedV1::check, OrderShippedV1::fromJson, OrderShippedV1::restore));
+        READERS.put(OrderSnapshotTakenV1.TYPE, new Reader(OrderSnapshotTakenV1::check, OrderSnapshotTakenV1::fromJson, OrderSnapshotTakenV1::restore));
     }
 
     /**
@@ -49,6 +51,27 @@ public final class Events {
      */
     public static Event parse(byte[] text) {
         return fromJson(Json.parse(text));
+    }
+
+    /**
+     * Checks and reads the event of a message of a broker or of HTTP: in structured mode, in JSON, or in
+     * binary mode, its attributes in headers.
+     *
+     * @param protocol whose binding of CloudEvents the message follows
+     * @param headers the headers, properties or attributes: texts, or bytes that are texts in UTF-8
+     * @param contentType the content type where the protocol has a field for it (AMQP, MQTT); null
+     *     where it is one of the headers
+     * @param body the body; null for none
+     * @return the event; an {@link UnknownEvent} where the contract has no such type
+     * @throws ContractException where it does not conform to the contract
+     */
+    public static Event parse(Protocol protocol, Map<String, ?> headers, String contentType, byte[] body) {
+        Message.Read read = Message.read(protocol, headers, contentType, body);
+        Reader reader = READERS.get(read.event().path("type").asText());
+        if (reader != null && read.binary() && read.event() instanceof ObjectNode event) {
+            reader.restore.accept(event);
+        }
+        return fromJson(read.event());
     }
 
     /**

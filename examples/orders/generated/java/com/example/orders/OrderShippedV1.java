@@ -69,6 +69,10 @@ public record OrderShippedV1(
         return Reading.RULES.check(json);
     }
 
+    static void restore(ObjectNode json) {
+        Reading.RULES.restore(json);
+    }
+
     /**
      * Checks and reads an event of this type.
      *
