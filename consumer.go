@@ -2,6 +2,7 @@ package treaty
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -40,6 +41,8 @@ type Consumer struct {
 	close   func() error
 	ctx     context.Context // of handlers: ends when draining has taken too long
 	ran     atomic.Bool
+	run     string       // tells what is replayed from what was before
+	replays atomic.Int64 // events that were replayed
 	ready   chan struct{}
 	counts  [Returned + 1]atomic.Int64
 }
@@ -374,6 +377,13 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 		}
 		return err
 	}
+	remembering, quit := context.WithCancel(ctx)
+	if stay := c.stayBootstrapped(remembering); stay != nil {
+		var over sync.WaitGroup
+		over.Go(stay)
+		defer over.Wait()
+	}
+	defer quit()
 	close(c.ready)
 	select {
 	case <-ctx.Done():
@@ -403,6 +413,7 @@ func (c *Consumer) open(ctx context.Context) (func() error, error) {
 			}
 		}
 	}
+	c.run = rand.Text()
 	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.ctx = handling
 	c.settler.consumer = c
@@ -552,7 +563,7 @@ func (c *Consumer) process(t *task) time.Duration {
 	var err error
 	begin := c.now()
 	switch {
-	case t.replayed:
+	case t.replayed && c.inbox == nil:
 		err = c.handle(c.ctx, t)
 	case c.inbox != nil:
 		var state store.State
@@ -600,6 +611,10 @@ func (c *Consumer) check(t *task) {
 				t.fault = &fault{Invalid, err}
 			} else {
 				t.id = id
+			}
+			if t.replayed {
+				// It has its effect again, in a transaction all the same.
+				t.id.Key = fmt.Sprint("replay\t", c.run, "\t", c.replays.Add(1))
 			}
 			return
 		}

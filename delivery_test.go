@@ -2,17 +2,25 @@ package treaty_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	_ "modernc.org/sqlite"
+
 	"github.com/treaty-events/treaty"
 	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/store"
+	"github.com/treaty-events/treaty/store/bolt"
 	"github.com/treaty-events/treaty/store/memory"
+	sqlstore "github.com/treaty-events/treaty/store/sql"
 )
 
 // two is a contract whose application receives on two channels, a few at a time
@@ -200,5 +208,134 @@ func TestBackfillOfTwoGroups(t *testing.T) {
 		if err := <-over; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A handler that works in the inbox's transaction has one whatever it is handed.
+func TestReplayIntoInbox(t *testing.T) {
+	b, c := open(t), load(t, vary{channel: "replay: {from: [earliest]}", operation: "replaySafe: true"})
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "x.db")+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)&_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("CREATE TABLE effect (id TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	inbox, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inbox.Close()
+	p := producer(t, c, b)
+	if _, err := p.Publish(t.Context(), "orders.paid.v1", "s", paid{}); err != nil {
+		t.Fatal(err)
+	}
+	handle := func(ctx context.Context, d *treaty.Delivered) error {
+		tx, ok := sqlstore.Tx(ctx)
+		if !ok {
+			return errors.New("no transaction")
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO effect VALUES (?)", d.ID)
+		return err
+	}
+	r := run(t, c, b, func(k *treaty.Consumer) { k.HandleAll(handle) }, treaty.Inbox(inbox))
+	r.until(treaty.Handled, 1)
+	r.stop()
+	for range 2 {
+		k, err := treaty.NewConsumer(c, b, "group", silent, treaty.Inbox(inbox))
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.HandleAll(handle)
+		if err := k.Replay(t.Context(), broker.Start{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var n int
+	if err := db.QueryRow("SELECT count(*) FROM effect").Scan(&n); err != nil || n != 3 {
+		t.Errorf("%d effects of one event that was replayed twice: %v", n, err)
+	}
+}
+
+// An entry that can never be sent holds up no other.
+func TestOutboxOfAnOlderContract(t *testing.T) {
+	b, c := open(t), load(t, vary{})
+	p := producer(t, c, b)
+	e, _ := p.New("orders.paid.v1", "s", paid{})
+	entry, err := p.Entry(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry.Channel = "renamed"
+	if err := p.Relay(t.Context(), []store.Entry{entry}); !errors.Is(err, store.ErrRefused) {
+		t.Errorf("of a channel that is not there any more: %v", err)
+	}
+	big, _ := p.New("orders.paid.v1", "s", paid{Order: strings.Repeat("x", 20<<20)})
+	if entry, err = p.Entry(big); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Relay(t.Context(), []store.Entry{entry}); !errors.Is(err, store.ErrRefused) {
+		t.Errorf("of more than the broker takes: %.200v", err)
+	}
+}
+
+// A group that is not new does not begin with the snapshots again, however long it
+// runs.
+func TestBootstrapIsRemembered(t *testing.T) {
+	b, c := open(t), load(t, vary{channel: "bootstrap: {mode: snapshot+log, channel: '#/channels/snapshots', overlap: PT1H}", operation: "start: bootstrap"})
+	p := producer(t, c, b, treaty.Source("/orders"))
+	if _, err := p.Publish(t.Context(), "orders.snapshot.v1", "s", map[string]any{"order": "a"}); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	clock := func() time.Time { return now }
+	st, err := bolt.Open(filepath.Join(t.TempDir(), "x"), bolt.Clock(clock))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	n := 0
+	for range 4 {
+		r := run(t, c, b, func(k *treaty.Consumer) {
+			k.HandleAll(func(_ context.Context, d *treaty.Delivered) error { n++; return nil })
+		}, treaty.Store(st), treaty.Clock(clock))
+		select {
+		case <-r.Ready():
+		case <-time.After(20 * time.Second):
+			t.Fatal("not ready")
+		}
+		r.stop()
+		now = now.Add(5 * 24 * time.Hour)
+	}
+	if n != 1 {
+		t.Errorf("the snapshot was handled %d times", n)
+	}
+}
+
+// Of the members of a group that begin together, one takes the snapshots.
+func TestBootstrapOfTwoMembers(t *testing.T) {
+	b, c := open(t), load(t, vary{channel: "bootstrap: {mode: snapshot+log, channel: '#/channels/snapshots', overlap: PT1H}", operation: "start: bootstrap"})
+	p := producer(t, c, b, treaty.Source("/orders"))
+	if _, err := p.Publish(t.Context(), "orders.snapshot.v1", "s", map[string]any{"order": "a"}); err != nil {
+		t.Fatal(err)
+	}
+	st := memory.New()
+	var n atomic.Int64
+	var members []*running
+	for range 2 {
+		members = append(members, run(t, c, b, func(k *treaty.Consumer) {
+			k.HandleAll(func(context.Context, *treaty.Delivered) error { n.Add(1); return nil })
+		}, treaty.Store(st)))
+	}
+	for _, r := range members {
+		select {
+		case <-r.Ready():
+		case <-time.After(20 * time.Second):
+			t.Fatal("not ready")
+		}
+	}
+	if n.Load() != 1 {
+		t.Errorf("the snapshot was handled %d times", n.Load())
 	}
 }

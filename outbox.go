@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/event"
 	"github.com/treaty-events/treaty/store"
 )
@@ -40,8 +41,9 @@ func (p *Producer) Entry(e *Event) (store.Entry, error) {
 //
 //	err = outbox.Relay(ctx, producer.Relay)
 //
-// An entry that is no event, or that the contract does not allow any more, can
-// never be sent: the error has store.ErrRefused then, and nothing was sent.
+// An entry that is no event, or that the contract does not allow any more, or that
+// is more than the broker takes, can never be sent: the error has store.ErrRefused
+// then. Others of the entries may have been sent, and may be sent again.
 func (p *Producer) Relay(ctx context.Context, entries []store.Entry) error {
 	events, channels := make([]*Event, len(entries)), make([]string, len(entries))
 	for i := range entries {
@@ -53,7 +55,7 @@ func (p *Producer) Relay(ctx context.Context, entries []store.Entry) error {
 	}
 	err := p.publish(ctx, channels, events)
 	var invalid *InvalidError
-	if errors.As(err, &invalid) {
+	if errors.As(err, &invalid) || errors.Is(err, ErrUsage) || errors.Is(err, broker.ErrTooLarge) {
 		return fmt.Errorf("%w: %w", store.ErrRefused, err)
 	}
 	return err

@@ -25,7 +25,7 @@ const quiet = 2 * time.Second
 // Replay hands the events that are kept, from a place on, to the handlers once
 // more, and returns when it has come to what was there when it began. It reads
 // beside the group, whose place stays where it is, and asks no store: each event
-// has its effect again, with Replayed set. The contract has to allow it, with
+// has its effect again, with Replayed set; in a transaction where there is an Inbox. The contract has to allow it, with
 // replay on the channel and, where there is one, replaySafe on the operation. A
 // consumer that replays does not Run.
 func (c *Consumer) Replay(ctx context.Context, from broker.Start) (err error) {
@@ -195,24 +195,20 @@ func (c *Consumer) bootstrap(ctx context.Context, subscribed bool) error {
 		if (b.Mode == "request") != subscribed {
 			continue
 		}
-		mark := store.Identity{Group: c.group, Key: "bootstrap\t" + in.at.Address}
-		switch known, err := c.marked(ctx, mark); {
+		known, end, err := c.bootstrapped(ctx, in)
+		switch {
 		case err != nil:
 			return fmt.Errorf("bootstrapping %s: %w", in.Name, err)
 		case known:
 			continue
 		}
-		var err error
 		switch b.Mode {
 		case "snapshot+log":
 			err = c.snapshot(ctx, in, &b)
 		case "request":
 			err = c.request(ctx, in, &b)
 		}
-		if err != nil {
-			return fmt.Errorf("bootstrapping %s: %w", in.Name, err)
-		}
-		if err := c.mark(ctx, mark); err != nil {
+		if err = errors.Join(err, end(err == nil)); err != nil {
 			return fmt.Errorf("bootstrapping %s: %w", in.Name, err)
 		}
 		c.log.Info("bootstrapped", "group", c.group, "channel", in.Name, "mode", b.Mode, "unknown", unknowable(in, &b))
@@ -237,30 +233,153 @@ func unknowable(in *inlet, b *contract.Bootstrap) string {
 	return "the events before " + kept
 }
 
+// day is how often it is remembered anew that a group is bootstrapped. A store
+// forgets, and a group that is at work is not to begin with old snapshots again.
+const day = 24 * time.Hour
+
+// marks are what says that a group is bootstrapped on a channel: one that is held
+// while it is being, and one for each of the days that a store may remember.
+func (c *Consumer) marks(in *inlet) (held store.Identity, days []store.Identity) {
+	held = store.Identity{Group: c.group, Key: "bootstrap\t" + in.at.Address}
+	window := store.DefaultWindow
+	if d := in.Delivery; d != nil && d.Dedupe != nil {
+		window = max(window, d.Dedupe.Window)
+	}
+	for at := c.now().UTC(); window > -day; window -= day {
+		days = append(days, store.Identity{Group: c.group, Key: held.Key + at.Format("\t2006-01-02")})
+		at = at.Add(-day)
+	}
+	return held, days
+}
+
 // errNotYet rolls back an inbox that was only asked.
 var errNotYet = errors.New("not yet")
 
-func (c *Consumer) marked(ctx context.Context, mark store.Identity) (bool, error) {
+// memory is the store that remembers bootstraps; nil where there is an inbox that
+// is none.
+func (c *Consumer) memory() store.Store {
 	if c.inbox != nil {
-		state, err := c.inbox.Once(ctx, mark, func(context.Context) error { return errNotYet })
-		if errors.Is(err, errNotYet) {
-			err = nil
-		}
-		return state == store.Done, err
+		st, _ := c.inbox.(store.Store)
+		return st
 	}
-	state, err := c.store.Claim(ctx, mark)
-	if state == store.Claimed {
-		err = c.store.Release(ctx, mark)
-	}
-	return state == store.Done, err
+	return c.store
 }
 
-func (c *Consumer) mark(ctx context.Context, mark store.Identity) error {
-	if c.inbox != nil {
-		_, err := c.inbox.Once(ctx, mark, func(context.Context) error { return nil })
-		return err
+// bootstrapped is whether a channel was bootstrapped. Where it was not, no other
+// member of the group begins with it until end is called, with whether it is now.
+func (c *Consumer) bootstrapped(ctx context.Context, in *inlet) (known bool, end func(now bool) error, err error) {
+	held, days := c.marks(in)
+	st := c.memory()
+	if st == nil {
+		for _, mark := range append(days, held) {
+			state, err := c.inbox.Once(ctx, mark, func(context.Context) error { return errNotYet })
+			if err != nil && !errors.Is(err, errNotYet) || state == store.Done {
+				return state == store.Done, nil, err
+			}
+		}
+		return false, func(now bool) error {
+			if !now {
+				return nil
+			}
+			_, err := c.inbox.Once(ctx, days[0], func(context.Context) error { return nil })
+			return err
+		}, nil
 	}
-	return c.store.Done(ctx, mark)
+	for {
+		for _, mark := range days {
+			state, err := st.Claim(ctx, mark)
+			if state == store.Claimed {
+				err = st.Release(ctx, mark)
+			}
+			if err != nil || state == store.Done {
+				return state == store.Done, nil, err
+			}
+		}
+		switch state, err := st.Claim(ctx, held); {
+		case err != nil || state == store.Done:
+			return state == store.Done, nil, err
+		case state == store.Claimed:
+			alive := c.keepAlive(st, held)
+			return false, func(now bool) error {
+				alive()
+				if now {
+					return st.Done(ctx, held, days[0])
+				}
+				return st.Release(context.WithoutCancel(ctx), held)
+			}, nil
+		}
+		select { // another member is at it
+		case <-time.After(quiet / 10):
+		case <-ctx.Done():
+			return false, nil, ctx.Err()
+		}
+	}
+}
+
+// keepAlive renews a claim until it is told to stop.
+func (c *Consumer) keepAlive(st store.Store, id store.Identity) (stop func()) {
+	r, ok := st.(store.Renewer)
+	if !ok {
+		return func() {}
+	}
+	quit, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		tick := time.NewTicker(r.Lease() / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				if err := r.Renew(c.ctx, id); err != nil {
+					c.log.Warn("renewing the claim of a bootstrap", "group", c.group, "err", err)
+				}
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return func() { close(quit); <-over }
+}
+
+// stayBootstrapped remembers today that the group is, and returns what does so
+// each day until ctx ends; nil where nothing was to be bootstrapped.
+func (c *Consumer) stayBootstrapped(ctx context.Context) func() {
+	var all []*inlet
+	for _, in := range c.inlets {
+		if in.operation != nil && in.operation.Delivery != nil && in.operation.Delivery.Start == "bootstrap" {
+			all = append(all, in)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	remember := func() {
+		for _, in := range all {
+			_, days := c.marks(in)
+			var err error
+			if st := c.memory(); st != nil {
+				err = st.Done(ctx, days[0])
+			} else {
+				_, err = c.inbox.Once(ctx, days[0], func(context.Context) error { return nil })
+			}
+			if err != nil && ctx.Err() == nil {
+				c.log.Warn("remembering that a group is bootstrapped", "group", c.group, "channel", in.Name, "err", err)
+			}
+		}
+	}
+	remember()
+	return func() {
+		tick := time.NewTicker(day / 24)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				remember()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
 }
 
 // snapshot reads the channel of snapshots, and has the log begin where the

@@ -93,7 +93,12 @@ func (c carrier) Set(key, value string) { c.e.Extensions.Set(key, event.TextValu
 func (c carrier) Keys() []string { return propagator.Fields() }
 
 // BeforePublish begins the span of an event, and puts the trace into the event.
+// Where ctx has no span, as that of an outbox's relay has none, its parent is the
+// one that the event came with.
 func (t *Telemetry) BeforePublish(ctx context.Context, e *treaty.Event) context.Context {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		ctx = propagator.Extract(ctx, carrier{e})
+	}
 	ctx, span := t.tracer.Start(ctx, "send "+e.Type, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 		attribute.String("messaging.operation.type", "send"), attribute.String("messaging.message.id", e.ID),
 		attribute.String("cloudevents.event_type", e.Type), attribute.String("cloudevents.event_source", e.Source), attribute.String("cloudevents.event_subject", e.Subject)))

@@ -80,6 +80,12 @@ func TestTelemetry(t *testing.T) {
 	if _, err := p.Publish(ctx, "orders.paid.v1", "o", 5); err == nil {
 		t.Error("what is no object was published")
 	}
+	// What has a trace, and is sent by who has none, stays in its trace.
+	relayed := treaty.Event{Type: "relayed"}
+	telemetry.BeforePublish(ctx, &relayed)
+	telemetry.Published(ctx, &relayed, 0, nil)
+	telemetry.BeforePublish(t.Context(), &relayed)
+	telemetry.Published(t.Context(), &relayed, 0, nil)
 	running, cancel := context.WithCancel(t.Context())
 	over := make(chan error, 1)
 	go func() { over <- k.Run(running) }()
@@ -99,6 +105,9 @@ func TestTelemetry(t *testing.T) {
 		if s.SpanContext().TraceID() != parent.SpanContext().TraceID() {
 			t.Errorf("%s is of another trace", s.Name())
 		}
+	}
+	if relayed := byName["send relayed"]; len(relayed) != 2 || relayed[1].Parent().SpanID() != relayed[0].SpanContext().SpanID() {
+		t.Error("what is relayed does not hang on what wrote it")
 	}
 	sent, handled := byName["send orders.paid.v1"], byName["process orders.paid.v1"]
 	if len(sent) != 2 || len(handled) != 2 {
@@ -129,7 +138,7 @@ func TestTelemetry(t *testing.T) {
 			}
 		}
 	}
-	for name, want := range map[string]int64{"treaty.published ": 2, "treaty.publish.duration": 2, "treaty.outcomes handled": 1, "treaty.outcomes retried": 1, "treaty.handle.duration": 2} {
+	for name, want := range map[string]int64{"treaty.published ": 4, "treaty.publish.duration": 4, "treaty.outcomes handled": 1, "treaty.outcomes retried": 1, "treaty.handle.duration": 2} {
 		if counts[name] != want {
 			t.Errorf("%s is %d, and not %d (%v)", name, counts[name], want, counts)
 		}
