@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -323,7 +324,8 @@ func recall(t *testing.T, url string) {
 	over := make(chan error, 1)
 	go func() { over <- first.Stop(ending) }()
 	<-first.Done()
-	for _, n := range []int{80, 40, 20, 10, 75} {
+	returned := []int{80, 40, 20, 10, 75}
+	for _, n := range returned {
 		if err := held[n].Nak(); err != nil {
 			t.Fatal(err)
 		}
@@ -346,7 +348,9 @@ func recall(t *testing.T, url string) {
 			if got != n {
 				t.Fatalf("to member %d came %d, and not %d", member+2, got, n)
 			}
-			if d.Attempt() != member+2 && n < 90 {
+			// What was returned may have been on its way once more to the one that ended.
+			more := d.Attempt() - (member + 2)
+			if n < 90 && more != 0 && !(more == 1 && slices.Contains(returned, n)) {
 				t.Errorf("%d came to member %d as attempt %d", n, member+2, d.Attempt())
 			}
 			if member == 1 {
