@@ -10,7 +10,7 @@
 //
 // A quorum queue of RabbitMQ 4 and later takes a message for poison, and drops it,
 // that was given back 20 times, unless a policy says otherwise: set its
-// delivery-limit above the attempts of the contract.
+// delivery-limit above how often members may end or die with one.
 //
 // Settings of channels:
 //
