@@ -478,11 +478,13 @@ func (f *Folder) Write() (written, removed []string, err error) {
 		return nil, nil, err
 	}
 	defer root.Close()
+	made := map[string]bool{}
 	for _, file := range f.files {
 		if have, err := root.ReadFile(filepath.FromSlash(file.Path)); err == nil && string(have) == string(file.Text) {
 			continue
 		}
-		if folder := path.Dir(file.Path); folder != "." {
+		if folder := path.Dir(file.Path); folder != "." && !made[folder] {
+			made[folder] = true
 			if err := root.MkdirAll(filepath.FromSlash(folder), 0o755); err != nil {
 				return written, nil, err
 			}
