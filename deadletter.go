@@ -146,6 +146,9 @@ func (c *Consumer) deadLetter(t *task, whole bool) (broker.Message, error) {
 		of = t.route.messages[0].Message
 	}
 	err := topology.Encode(c.broker.Binding(), &m.Message, &e, of)
+	if err != nil { // such as an event within an event, which the other mode carries
+		err = c.broker.Binding().Encode(&m.Message, &e, event.StructuredMode)
+	}
 	return m, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -16,7 +17,9 @@ import (
 
 	"github.com/treaty-events/treaty"
 	"github.com/treaty-events/treaty/broker"
+	memorybroker "github.com/treaty-events/treaty/broker/memory"
 	"github.com/treaty-events/treaty/contract"
+	"github.com/treaty-events/treaty/event"
 	"github.com/treaty-events/treaty/store"
 	"github.com/treaty-events/treaty/store/bolt"
 	"github.com/treaty-events/treaty/store/memory"
@@ -337,5 +340,65 @@ func TestBootstrapOfTwoMembers(t *testing.T) {
 	}
 	if n.Load() != 1 {
 		t.Errorf("the snapshot was handled %d times", n.Load())
+	}
+}
+
+// Whatever comes ends somewhere: also an event within an event, which the mode of
+// its dead letter cannot carry.
+func TestAnythingComesToAnEnd(t *testing.T) {
+	c := loadText(t, `
+asyncapi: 3.1.0
+info: {title: Binary, version: 1.0.0}
+channels:
+  binary:
+    address: binary
+    messages:
+      done:
+        contentType: application/json
+        headers: {type: object, required: [ce_type, ce_subject], properties: {ce_type: {type: string, const: done.v1}, ce_subject: {type: string}}}
+        payload: {type: object}
+    x-delivery: {ordering: {scope: key, key: subject}}
+operations:
+  receive:
+    action: receive
+    channel: {$ref: '#/channels/binary'}
+`)
+	b := memorybroker.New()
+	messages := []event.Message{
+		structured(`{"specversion":"1.0","id":"1","source":"/s","type":"done.v1","subject":"s","datacontenttype":"application/cloudevents+json","data":{}}`),
+		structured(`{"specversion":"1.0","id":"1","source":"/s","type":"done.v1","subject":"s","data":` + strings.Repeat("[", 20000)),
+		{ContentType: "application/json", Body: []byte("\xff")},
+		{},
+	}
+	chars := []string{"\x00", "\xff", "\u2028", "ce_", "ce_type", "ce_id", "ce_source", "ce_specversion", "1.0", "done.v1", "application/cloudevents", "+json", "-batch", "é", "ce_dlqreason", "ce_backfillfor", "ce_replayed", "ce_time", "", "ce_datacontenttype", "content-type"}
+	random := rand.New(rand.NewPCG(1, 1))
+	pick := func() (s string) {
+		for range 1 + random.IntN(2) {
+			s += chars[random.IntN(len(chars))]
+		}
+		return s
+	}
+	for range 500 {
+		m := event.Message{ContentType: pick(), Body: []byte(pick())}
+		if random.IntN(2) == 0 {
+			for _, h := range [][2]string{{"ce_specversion", "1.0"}, {"ce_id", pick()}, {"ce_source", "/s"}, {"ce_type", "done.v1"}, {"ce_subject", pick()}} {
+				m.Headers = append(m.Headers, event.Header{Name: h[0], Value: event.TextValue(h[1])})
+			}
+		}
+		for range random.IntN(4) {
+			m.Headers = append(m.Headers, event.Header{Name: pick(), Value: event.TextValue(pick())})
+		}
+		messages = append(messages, m)
+	}
+	raw(t, b, "binary", messages...)
+	r := run(t, c, b, func(k *treaty.Consumer) {
+		k.HandleAll(func(context.Context, *treaty.Delivered) error { return nil })
+	})
+	eventually(t, "ends of all", func() bool {
+		n := r.Counts()
+		return n[treaty.Handled]+n[treaty.Duplicate]+n[treaty.Skipped]+n[treaty.DeadLettered] == int64(len(messages))
+	})
+	if letters := b.Messages("binary.dlq"); len(letters) != int(r.Counts()[treaty.DeadLettered]) {
+		t.Errorf("%d dead letters, and %d that were written", r.Counts()[treaty.DeadLettered], len(letters))
 	}
 }
