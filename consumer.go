@@ -250,6 +250,9 @@ func (c *Consumer) inlet(ch *contract.Channel, op *contract.Operation) (*inlet, 
 		promise = *op.Delivery
 	}
 	in.onReceipt = promise.Ack == "on-receipt" || promise.Ack == "" && ch.Delivery != nil && ch.Delivery.Guarantee == "at-most-once"
+	if s := c.settings.start; s != nil && s.From != broker.Earliest && (promise.Start == "earliest" || promise.Start == "bootstrap") {
+		return nil, usage("running %s: the contract has a new group begin with start: %s on %s, and the option StartAt would leave events out; leave the option out, or let it be the earliest", c.group, promise.Start, ch.Name)
+	}
 	if promise.MaxInFlight > 0 {
 		in.inFlight = promise.MaxInFlight
 	}
@@ -405,6 +408,9 @@ func (c *Consumer) open(ctx context.Context) (func() error, error) {
 		if err := c.openStore(); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.remembersLongEnough(); err != nil {
+		return nil, errors.Join(err, c.close())
 	}
 	for _, in := range c.inlets {
 		for _, at := range []broker.Channel{in.at, in.dead} {

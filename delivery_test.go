@@ -402,3 +402,41 @@ operations:
 		t.Errorf("%d dead letters, and %d that were written", r.Counts()[treaty.DeadLettered], len(letters))
 	}
 }
+
+// An option that would leave out what the contract promises is refused.
+func TestOptionsAreNotWeaker(t *testing.T) {
+	b := open(t)
+	for what, v := range map[string]struct {
+		vary
+		options []treaty.ConsumerOption
+		refused bool
+	}{
+		"a start that leaves events out":      {vary{operation: "start: earliest"}, []treaty.ConsumerOption{treaty.StartAt(broker.Start{From: broker.Latest})}, true},
+		"a start without the snapshots":       {vary{channel: "bootstrap: {mode: snapshot+log, channel: '#/channels/snapshots'}", operation: "start: bootstrap"}, []treaty.ConsumerOption{treaty.StartAt(broker.Start{From: broker.At, Time: time.Now()})}, true},
+		"an earlier start":                    {vary{operation: "start: latest"}, []treaty.ConsumerOption{treaty.StartAt(broker.Start{})}, false},
+		"a store that forgets too early":      {vary{channel: "dedupe: {by: [source, id], window: P30D}"}, []treaty.ConsumerOption{treaty.Store(memory.New())}, true},
+		"a store that remembers long enough":  {vary{channel: "dedupe: {by: [source, id], window: P30D}"}, []treaty.ConsumerOption{treaty.Store(memory.New(memory.Window(30 * 24 * time.Hour)))}, false},
+		"what the broker is to know, it does": {vary{channel: "dedupe: {by: [source, id], window: P30D, where: broker}"}, []treaty.ConsumerOption{treaty.Store(memory.New())}, false},
+	} {
+		k, err := treaty.NewConsumer(load(t, v.vary), b, "group", append([]treaty.ConsumerOption{silent, treaty.Store(memory.New())}, v.options...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.HandleAll(func(context.Context, *treaty.Delivered) error { return nil })
+		ctx, cancel := context.WithCancel(t.Context())
+		over := make(chan error, 1)
+		go func() { over <- k.Run(ctx) }()
+		select {
+		case <-k.Ready():
+			if cancel(); v.refused {
+				t.Errorf("%s is not refused", what)
+			}
+			<-over
+		case err := <-over:
+			if !v.refused || !errors.Is(err, treaty.ErrUsage) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		cancel()
+	}
+}

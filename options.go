@@ -131,8 +131,9 @@ func OnChannel(name string) ProducerOption {
 	return producerOption(func(s *settings) { s.channel = name })
 }
 
-// Store is where handled events are remembered. Otherwise it is a file,
-// see [NewConsumer]. The consumer does not close it.
+// Store is where handled events are remembered, for as long as the contract's
+// window at least. Otherwise it is a file, see [NewConsumer]. The consumer does not
+// close it.
 func Store(st store.Store) ConsumerOption { return consumerOption(func(s *settings) { s.store = st }) }
 
 // Inbox is where handled events are remembered in the handler's own transaction:
@@ -144,7 +145,8 @@ func Channels(names ...string) ConsumerOption {
 	return consumerOption(func(s *settings) { s.channels = names })
 }
 
-// StartAt is where a group begins that is new, whatever the contract says.
+// StartAt is where a group begins that is new. Where the contract says that it
+// begins at the earliest, or with a bootstrap, it can be no later.
 func StartAt(start broker.Start) ConsumerOption {
 	return consumerOption(func(s *settings) { s.start = &start })
 }

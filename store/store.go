@@ -94,6 +94,12 @@ type Renewer interface {
 	Lease() time.Duration
 }
 
+// Windower is a store or an inbox that says how long it remembers what is done, at
+// least.
+type Windower interface {
+	Window() time.Duration
+}
+
 // Inbox remembers within the handler's own transaction, so that an event's
 // effect and the memory of it are there together or not at all: effects exactly
 // once. It is safe for concurrent use.

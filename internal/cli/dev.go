@@ -164,10 +164,12 @@ func (a *app) dev(ctx context.Context, args []string, flags devFlags) (err error
 	defer stop()
 	flags.shared = flags.broker != ""
 	o := live.DevOptions{Rate: flags.rate, Faults: flags.faults, Seed: flags.seed, Params: params, Shared: flags.shared,
-		Store: func(string) (store.Store, error) { return memory.New(), nil }}
+		Store: func(_ string, window time.Duration) (store.Store, error) {
+			return memory.New(memory.Window(window)), nil
+		}}
 	if flags.state != "" {
-		o.Store = func(group string) (store.Store, error) {
-			return bolt.Open(filepath.Join(a.absolute(flags.state), url.PathEscape(group)+".dedupe"))
+		o.Store = func(group string, window time.Duration) (store.Store, error) {
+			return bolt.Open(filepath.Join(a.absolute(flags.state), url.PathEscape(group)+".dedupe"), bolt.Window(window))
 		}
 	}
 	if flags.once {

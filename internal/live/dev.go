@@ -47,8 +47,9 @@ type DevOptions struct {
 	Seed uint64
 	// Params fill in the parameters of addresses; what they leave open is made up.
 	Params map[string]string
-	// Store makes the store of a group's handled events. Dev closes it.
-	Store func(group string) (store.Store, error)
+	// Store makes the store of a group's handled events, which are remembered for a
+	// while. Dev closes it.
+	Store func(group string, window time.Duration) (store.Store, error)
 	// Shared is a broker on which others may be: the groups begin with what is
 	// published from now on, and are named so that they take nothing from real ones.
 	Shared bool
@@ -295,7 +296,13 @@ func (d *Dev) consumers(doc *Document) error {
 
 // consumer makes the consumer of a group.
 func (d *Dev) consumer(g *group) (err error) {
-	if g.store, err = d.options.Store(g.Group); err != nil {
+	window := store.DefaultWindow
+	for _, ch := range g.document.Contract.Channels {
+		if slices.Contains(g.names, ch.Name) && ch.Delivery != nil && ch.Delivery.Dedupe != nil {
+			window = max(window, ch.Delivery.Dedupe.Window)
+		}
+	}
+	if g.store, err = d.options.Store(g.Group, window); err != nil {
 		return err
 	}
 	options := []treaty.ConsumerOption{
@@ -305,6 +312,10 @@ func (d *Dev) consumer(g *group) (err error) {
 	if g.All && !g.stead && len(g.document.Contract.Operations) > 0 {
 		options = append(options, treaty.AsPeer())
 	}
+	of := g.document.Contract
+	if d.options.Shared {
+		of = fromNowOn(of)
+	}
 	switch f := d.broker.Features(); {
 	case !d.options.Shared:
 		options = append(options, treaty.StartAt(broker.Start{})) // the folder is new: nothing was before
@@ -313,10 +324,26 @@ func (d *Dev) consumer(g *group) (err error) {
 	default:
 		options = append(options, treaty.StartAt(broker.Start{From: broker.Latest}))
 	}
-	if g.consumer, err = treaty.NewConsumer(g.document.Contract, d.broker, g.Group, options...); err == nil {
+	if g.consumer, err = treaty.NewConsumer(of, d.broker, g.Group, options...); err == nil {
 		g.consumer.HandleAll(d.handler(g))
 	}
 	return err
+}
+
+// fromNowOn is a contract whose operations do not say where a new group begins.
+// Real ones begin with what was before, and what is played is not about that.
+func fromNowOn(c *contract.Contract) *contract.Contract {
+	again := *c
+	again.Operations = slices.Clone(c.Operations)
+	for i, op := range c.Operations {
+		if op.Delivery != nil {
+			other, promise := *op, *op.Delivery
+			promise.Start = ""
+			other.Delivery = &promise
+			again.Operations[i] = &other
+		}
+	}
+	return &again
 }
 
 // takeDead takes the dead letters on a broker that keeps them only for whoever

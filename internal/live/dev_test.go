@@ -56,7 +56,7 @@ func open(t *testing.T) broker.Broker {
 func play(t *testing.T, ctx context.Context, b broker.Broker, o DevOptions, documents ...Document) Status {
 	t.Helper()
 	if o.Store == nil {
-		o.Store = func(string) (store.Store, error) { return memory.New(), nil }
+		o.Store = func(string, time.Duration) (store.Store, error) { return memory.New(), nil }
 	}
 	d, err := NewDev(documents, b, o)
 	if err != nil {
@@ -177,7 +177,7 @@ func TestDevSees(t *testing.T) {
 	if g := named(t, s, DevGroup); g.OutOfOrder == 0 || s.Held() || !strings.Contains(strings.Join(s.Problems, "\n"), "after a later one") {
 		t.Errorf("swapped: %+v", s)
 	}
-	s = play(t, t.Context(), open(t), DevOptions{Events: 500, Faults: 0.1, Store: func(string) (store.Store, error) { return forgetful{memory.New()}, nil }}, documents...)
+	s = play(t, t.Context(), open(t), DevOptions{Events: 500, Faults: 0.1, Store: func(string, time.Duration) (store.Store, error) { return forgetful{memory.New()}, nil }}, documents...)
 	if g := named(t, s, DevGroup); g.Again != s.Twice || g.Again == 0 || s.Held() {
 		t.Errorf("forgotten: %+v", s)
 	}
@@ -214,7 +214,7 @@ channels:
 // The subject of an event and the field that says the same are the same.
 func TestSubjects(t *testing.T) {
 	b := open(t)
-	d, err := NewDev(orders(t, "orders"), b, DevOptions{Store: func(string) (store.Store, error) { return memory.New(), nil }})
+	d, err := NewDev(orders(t, "orders"), b, DevOptions{Store: func(string, time.Duration) (store.Store, error) { return memory.New(), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

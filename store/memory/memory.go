@@ -186,6 +186,9 @@ func (s *Store) Release(ctx context.Context, ids ...store.Identity) error {
 	return nil
 }
 
+// Window is how long identities are remembered, at least.
+func (s *Store) Window() time.Duration { return s.window }
+
 // Durable is false.
 func (s *Store) Durable() bool { return false }
 

@@ -194,6 +194,9 @@ func (s *Store) Renew(ctx context.Context, ids ...store.Identity) error {
 // Lease is how long a claim lasts that is not renewed.
 func (s *Store) Lease() time.Duration { return s.lease }
 
+// Window is how long identities are remembered, at least.
+func (s *Store) Window() time.Duration { return s.window }
+
 // Durable is true.
 func (s *Store) Durable() bool { return true }
 
