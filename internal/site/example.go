@@ -10,6 +10,7 @@ import (
 
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/event"
+	"github.com/treaty-events/treaty/internal/hold"
 	"github.com/treaty-events/treaty/internal/syntax"
 	"github.com/treaty-events/treaty/schema"
 )
@@ -17,7 +18,7 @@ import (
 // Example is an event as it travels, whole, that the contract allows.
 type Example struct {
 	Name       string // of the contract's example; "" where it was made up
-	Data       string // JSON, over several lines
+	Data       string // JSON, over several lines; or the text that they are
 	Structured string // the event as JSON; "" where the message is no event
 	Binary     string // the event as a message in binary mode, "" where the protocol is not known
 	Protocol   string // of Binary
@@ -98,6 +99,11 @@ func (u *Use) example(payload []byte, given *contract.Example) *Example {
 		x.Structured = pretty(payload)
 	} else {
 		e = u.envelope(payload, given)
+		if m.Payload == nil || m.Payload.Dialect != schema.Avro {
+			if data, err := hold.Data(e.DataContentType, payload); err == nil { // else it is said below
+				e.Data, x.Data = data, pretty(data)
+			}
+		}
 		text, err := e.AppendJSON(nil)
 		if err != nil {
 			x.Problems = []string{err.Error()}
