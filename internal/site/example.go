@@ -29,8 +29,13 @@ type Example struct {
 // StructuredHTML is the event with its parts marked.
 func (e *Example) StructuredHTML() template.HTML { return highlighted(e.Structured) }
 
-// DataHTML is the data with its parts marked.
-func (e *Example) DataHTML() template.HTML { return highlighted(e.Data) }
+// DataHTML is the data, with its parts marked where it is JSON.
+func (e *Example) DataHTML() template.HTML {
+	if !json.Valid([]byte(e.Data)) {
+		return template.HTML(template.HTMLEscapeString(e.Data))
+	}
+	return highlighted(e.Data)
+}
 
 // exampleTime is when made-up events happened: every page is the same again.
 var exampleTime = time.Date(2026, 4, 10, 15, 17, 31, 0, time.UTC)
