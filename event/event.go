@@ -170,7 +170,7 @@ func (e *Event) validate(printable bool) error {
 		return fault("dataschema", "CloudEvents 1.0 §3.2.2", "%q is no URI", clip(e.DataSchema))
 	case !isMediaType(e.DataContentType):
 		return fault("datacontenttype", "CloudEvents 1.0 §3.2.1", "%q is no media type", clip(e.DataContentType))
-	case !e.Time.IsZero() && (e.Time.Year() < 0 || e.Time.Year() > 9999):
+	case !e.Time.IsZero() && !hasYear(e.Time):
 		return fault("time", "CloudEvents 1.0 §3.2.4", "is in the year %d, which RFC 3339 cannot write", e.Time.Year())
 	}
 	if !printable {
@@ -202,6 +202,16 @@ func (e *Event) validate(printable bool) error {
 		}
 	}
 	return nil
+}
+
+// hasYear reports whether RFC 3339 can write the year of a time, which costs a
+// calendar for those alone that are near its ends.
+func hasYear(t time.Time) bool {
+	const begin, end = -62135596800, 253370764800 // of the years 1 and 9999
+	if s := t.Unix(); s > begin+86400 && s < end-86400 {
+		return true
+	}
+	return t.Year() >= 0 && t.Year() <= 9999
 }
 
 // checkName holds the name of an extension to §3, naming.
@@ -262,7 +272,11 @@ func plainEnd(s string, i int) int {
 func isURIReference(s string) bool {
 	fragments := 0
 	for i := 0; i < len(s); i++ {
-		switch uriBytes[s[i]] {
+		what := uriBytes[s[i]]
+		if what == 0 {
+			continue
+		}
+		switch what {
 		case uriNever:
 			return false
 		case uriPercent:
