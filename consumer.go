@@ -579,7 +579,7 @@ func (c *Consumer) process(t *task) time.Duration {
 			return failed
 		})
 		switch {
-		case err != nil && failed == nil: // such as a commit on a full disk, which is no attempt of the handler's
+		case err != nil && failed == nil && !errors.Is(err, store.ErrUncommittable): // such as a commit on a full disk, which is no attempt of the handler's
 			return c.stumble(t, "the inbox", err)
 		case err == nil && state != store.Claimed:
 			return c.known(t, state)

@@ -440,3 +440,32 @@ func TestOptionsAreNotWeaker(t *testing.T) {
 		cancel()
 	}
 }
+
+// A handler that leaves what cannot be committed has failed, and is not called for
+// ever.
+func TestUncommittableIsAnAttempt(t *testing.T) {
+	b, c := open(t), load(t, vary{})
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "x.db")+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)&_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	inbox, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inbox.Close()
+	if _, err := producer(t, c, b).Publish(t.Context(), "orders.paid.v1", "s", paid{}); err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, c, b, func(k *treaty.Consumer) {
+		k.HandleAll(func(ctx context.Context, _ *treaty.Delivered) error {
+			tx, _ := sqlstore.Tx(ctx)
+			return tx.Rollback()
+		})
+	}, treaty.Inbox(inbox))
+	r.until(treaty.DeadLettered, 1)
+	if letters := dead(t, b, "orders.dlq", 1); extension(letters[0], "dlqreason") != "attempts" || extension(letters[0], "dlqattempts") != "3" {
+		t.Errorf("%+v", letters[0])
+	}
+}

@@ -13,8 +13,15 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 )
+
+// ErrUncommittable is in the error of an Inbox whose handler returned nil and left
+// what can never be committed: a constraint broken that is looked at in the end, or
+// a statement that failed and was passed over. It is the handler's error, and no
+// fault of the inbox.
+var ErrUncommittable = errors.New("what the handler did cannot be committed")
 
 // DefaultWindow is how long identities are remembered where nobody says.
 const DefaultWindow = 7 * 24 * time.Hour
@@ -107,6 +114,7 @@ type Inbox interface {
 	// Once calls handle in a transaction, which the context that it gets carries,
 	// unless the event has been handled; it commits where handle returns nil, and
 	// rolls back otherwise. The state is Claimed where handle was called, and the
-	// error is then that of handle or of the commit.
+	// error is then that of handle or of the commit, with ErrUncommittable where that
+	// would fail for ever.
 	Once(ctx context.Context, id Identity, handle func(ctx context.Context) error) (State, error)
 }

@@ -321,6 +321,33 @@ func (c *config) class() int32 {
 	return int32(uint32(h[0])<<24 | uint32(h[1])<<16 | uint32(h[2])<<8 | uint32(h[3]))
 }
 
+// uncommittable marks the error of a commit with ErrUncommittable where it is what
+// the handler did, and not the database or the way to it, that is at fault.
+func uncommittable(err error) error {
+	var state interface{ SQLState() string }
+	var code interface{ Code() int }
+	found := false
+	switch {
+	case err == nil || errors.Is(err, store.ErrUncommittable):
+	case errors.Is(err, sql.ErrTxDone): // by the handler
+		found = true
+	case errors.As(err, &state):
+		switch text := state.SQLState(); text[:min(2, len(text))] {
+		case "", "08", "40", "53", "54", "55", "57", "58", "F0", "XX": // connection, conflict, resources, limits, operators, system
+		default:
+			found = true
+		}
+	case errors.As(err, &code):
+		found = code.Code()&0xff == 19 // SQLITE_CONSTRAINT
+	default: // pgx, pq: a statement failed, and nobody minded
+		found = strings.Contains(err.Error(), "commit unexpectedly resulted in rollback") || strings.Contains(err.Error(), "in a failed transaction")
+	}
+	if !found {
+		return err
+	}
+	return fmt.Errorf("%w: %w", store.ErrUncommittable, err)
+}
+
 type txKey struct{}
 
 // Tx is the transaction of the handler that Once has called with this context.

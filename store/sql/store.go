@@ -510,7 +510,7 @@ func (p *postgres) once(ctx context.Context, e event, handle func(context.Contex
 	if err := handle(context.WithValue(ctx, txKey{}, tx)); err != nil {
 		return store.Claimed, conflict(err)
 	}
-	return store.Claimed, failed("commit", tx.Commit())
+	return store.Claimed, failed("commit", uncommittable(tx.Commit()))
 }
 
 func (p *postgres) prune(ctx context.Context, limit int) (int64, error) {
@@ -654,6 +654,8 @@ func (l *sqlite) once(ctx context.Context, e event, handle func(context.Context)
 		return found, conflict(own)
 	case found != store.Claimed:
 		found = 0
+	default:
+		err = uncommittable(err)
 	}
 	return found, failed("handle once", err)
 }

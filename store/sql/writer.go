@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/treaty-events/treaty/store"
 )
 
 // busyTimeout is how long a statement waits for writers of other processes.
@@ -231,7 +233,7 @@ func (s *shared) savepoint(fn func() error) (err error) {
 	defer func() {
 		if finished && err == nil {
 			if _, err = s.exec(s.points.release); err != nil {
-				err = fmt.Errorf("the transaction has ended in the middle of the handler: %w", err)
+				err = fmt.Errorf("%w: the transaction has ended in the middle of the handler: %w", store.ErrUncommittable, err)
 				s.lost = err
 			}
 			return
