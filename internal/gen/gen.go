@@ -142,6 +142,9 @@ func spot(s diag.Span) string {
 // schema.Portable), nil where nothing is said.
 type Rules struct {
 	Data []byte // of the data; of Avro, in its JSON encoding
+	// Avro is whether the data are Avro's: data that are a text and no JSON are a
+	// string to a schema in JSON Schema, and nothing to one of Avro.
+	Avro bool
 	// Whole is the schema of the whole event, where the payload describes that.
 	Whole []byte
 	// Attributes are the envelope's, each with its name.
@@ -197,7 +200,7 @@ func (in *Input) rules(e *Event, m *contract.Message, writer bool) (*Rules, erro
 		var err error
 		switch {
 		case t.Dialect == schema.Avro:
-			text = avroRules(e.Payload)
+			text, r.Avro = avroRules(e.Payload), true
 		case t.Dialect.IsJSONSchema():
 			text, err = portable(t.Node(), t.Dialect)
 		default:

@@ -1309,6 +1309,9 @@ func javaRules(r *Rules) []byte {
 		b = append(append(strconv.AppendQuote(b, name), ':'), text...)
 	}
 	part("data", r.Data)
+	if r.Avro {
+		part("avro", []byte("true"))
+	}
 	part("whole", r.Whole)
 	if len(r.Attributes) > 0 {
 		list := []byte("{")
@@ -1502,7 +1505,7 @@ func (j *java) event(e *Event) error {
 	u.p("     * @return nothing where it conforms")
 	u.p("     */")
 	u.p("    public static %s<Problem> check(JsonNode json) {", u.use("java.util.List"))
-	u.p("        return Reading.RULES.check(json);")
+	u.p("        return Reading.RULES.check(Reading.RULES.plain(json));")
 	u.p("    }")
 	u.p("")
 	u.p("    static void restore(%s json) {", u.use(javaObjectNode))
@@ -1512,13 +1515,14 @@ func (j *java) event(e *Event) error {
 	u.p("    /**")
 	u.p("     * Checks and reads an event of this type.")
 	u.p("     *")
-	u.p("     * @param json the event in the JSON format of CloudEvents")
+	u.p("     * @param event the event in the JSON format of CloudEvents")
 	u.p("     * @return the event")
 	u.p("     * @throws ContractException where it does not conform to the contract")
 	u.p("     */")
 	u.p("    @%s(mode = JsonCreator.Mode.DELEGATING)", u.use(javaCreator))
-	u.p("    public static %s fromJson(JsonNode json) {", name)
-	u.p("        Json.accept(check(json));")
+	u.p("    public static %s fromJson(JsonNode event) {", name)
+	u.p("        JsonNode json = Reading.RULES.plain(event);")
+	u.p("        Json.accept(Reading.RULES.check(json));")
 	u.p("        return new %s(", name)
 	for i, c := range all {
 		end := ","
@@ -1674,7 +1678,10 @@ func (j *java) dispatch() {
 	j.annotations(u, false)
 	u.p("public final class Events {")
 	u.p("    private record Reader(")
-	u.p("            %s<%s, %s<Problem>> check, Function<JsonNode, Event> read, %s<%s> restore) {}", function, node, list, u.use("java.util.function.Consumer"), u.use(javaObjectNode))
+	u.p("            String mode,")
+	u.p("            %s<%s, %s<Problem>> check,", function, node, list)
+	u.p("            Function<JsonNode, Event> read,")
+	u.p("            %s<%s> restore) {}", u.use("java.util.function.Consumer"), u.use(javaObjectNode))
 	u.p("")
 	u.p("    private static final %s<String, Reader> READERS = new %s<>();", u.use("java.util.Map"), u.use("java.util.HashMap"))
 	u.p("")
@@ -1688,8 +1695,9 @@ func (j *java) dispatch() {
 	for i := 0; i*javaChunk < len(names); i++ {
 		u.p("")
 		u.p("    private static void readers%d() {", i)
-		for _, name := range names[i*javaChunk : min(len(names), (i+1)*javaChunk)] {
-			u.p("        READERS.put(%s.TYPE, new Reader(%s::check, %s::fromJson, %s::restore));", name, name, name, name)
+		for k := i * javaChunk; k < min(len(names), (i+1)*javaChunk); k++ {
+			name := names[k]
+			u.p("        READERS.put(%s.TYPE, new Reader(%q, %s::check, %s::fromJson, %s::restore));", name, j.Events[k].Mode(), name, name, name)
 		}
 		u.p("    }")
 	}
@@ -1739,7 +1747,11 @@ func (j *java) dispatch() {
 	u.p("        if (reader != null && read.binary() && read.event() instanceof ObjectNode event) {")
 	u.p("            reader.restore.accept(event);")
 	u.p("        }")
-	u.p("        return fromJson(read.event());")
+	u.p("        Event event = fromJson(read.event());")
+	u.p("        if (reader != null) {")
+	u.p("            read.in(reader.mode, event.type());")
+	u.p("        }")
+	u.p("        return event;")
 	u.p("    }")
 	u.p("")
 	u.p("    /**")

@@ -135,6 +135,18 @@ type Event struct {
 // Message is the first that carries the event.
 func (e *Event) Message() *contract.Message { return e.Messages[0] }
 
+// Mode is the mode that the contract has for messages of the event; "" where it has
+// none, or several.
+func (e *Event) Mode() contract.Mode {
+	mode := e.Message().Envelope.Mode
+	for _, m := range e.Messages[1:] {
+		if m.Envelope.Mode != mode {
+			return contract.NoEnvelope
+		}
+	}
+	return mode
+}
+
 // Model is what the targets are given: the types of a contract and its events.
 type Model struct {
 	Contract *contract.Contract

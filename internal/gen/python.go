@@ -1024,6 +1024,9 @@ func (p *python) event(e *Event) {
 	readers := p.rules(e, false)
 	writers := p.rules(e, true)
 	p.p("")
+	if mode := e.Mode(); mode != contract.NoEnvelope {
+		p.p("    _mode: ClassVar[str] = %q", mode)
+	}
 	p.p("    _readers: ClassVar[Rules] = %s", readers)
 	if writers == readers {
 		p.p("    _writers: ClassVar[Rules] = _readers")
@@ -1176,6 +1179,9 @@ func (p *python) rules(e *Event, writer bool) string {
 		case len(all) > 0:
 			args = append(args, "attributes=(\n            "+strings.Join(all, "\n            ")+"\n        )")
 		}
+	}
+	if r.Avro {
+		args = append(args, "avro=True")
 	}
 	if len(args) == 0 {
 		return "Rules()"

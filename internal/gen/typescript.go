@@ -1062,6 +1062,9 @@ func (t *typescript) schemas() ([]byte, error) {
 			return nil, err
 		}
 		fmt.Fprintf(&body, "  {\n    type: %s,\n", tsString(e.Type))
+		if mode := e.Mode(); mode != contract.NoEnvelope {
+			fmt.Fprintf(&body, "    mode: %q,\n", mode)
+		}
 		tsRules(&body, "read", read)
 		if !sameRules(read, write) {
 			tsRules(&body, "write", write)
@@ -1107,6 +1110,9 @@ func tsRules(b *bytes.Buffer, name string, r *Rules) {
 	fmt.Fprintf(b, "    %s: {\n", name)
 	if r.Data != nil {
 		fmt.Fprintf(b, "      data: %s,\n", tsSchema(r.Data))
+		if r.Avro {
+			b.WriteString("      avro: true,\n")
+		}
 	}
 	if r.Whole != nil {
 		text, gap := tsSchema(r.Whole), " "

@@ -59,6 +59,8 @@ export interface Codec {
 export interface Schemas {
   /** Of data. */
   readonly data?: string;
+  /** Whether the data are Avro's, in its JSON encoding: a text under another type is none. */
+  readonly avro?: boolean;
   /** Of the whole event. */
   readonly whole?: string;
   /** Of attributes: name, whether required, schema. */
@@ -68,6 +70,8 @@ export interface Schemas {
 /** What the contract says of one event type. */
 export interface EventSchemas {
   readonly type: string;
+  /** The mode that messages come in, where the contract has one. */
+  readonly mode?: "structured" | "binary" | "batch";
   /** What readers accept. */
   readonly read: Schemas;
   /** What writers may emit, where that is not the same. */
@@ -1764,11 +1768,11 @@ function unpack(
     put(event, name, plain);
   }
   if (contentType !== undefined) event["datacontenttype"] = contentType;
-  if (message.body === "") return { event };
   if (!isJSONType(event["datacontenttype"])) {
-    event["data"] = message.body;
+    event["data"] = message.body; // a text, which may be empty
     return { event };
   }
+  if (message.body === "") return { event };
   try {
     event["data"] = parseJSON(message.body);
   } catch (e) {
@@ -1953,11 +1957,13 @@ function inexact(value: unknown, pointer: string, problems: Problem[]): void {
 
 class Side {
   readonly data: Rule | undefined;
+  readonly avro: boolean;
   readonly whole: Rule | undefined;
   readonly attributes: readonly (readonly [string, boolean, Rule])[];
 
   constructor(schemas: Schemas) {
     this.data = schemas.data === undefined ? undefined : compile(schemas.data);
+    this.avro = schemas.avro === true;
     this.whole = schemas.whole === undefined ? undefined : compile(schemas.whole);
     this.attributes = (schemas.attributes ?? []).map(
       ([name, required, schema]) => [name, required, compile(schema)] as const,
@@ -1980,7 +1986,20 @@ class Side {
     }
     if (this.whole !== undefined) problems.push(...validate(this.whole, event, ""));
     if (this.data !== undefined) {
-      if (event["data"] === undefined) {
+      const contentType = event["datacontenttype"];
+      const isJSON = isJSONType(contentType);
+      if (
+        !isJSON &&
+        (event["data_base64"] !== undefined || (this.avro && event["data"] !== undefined))
+      ) {
+        problems.push({
+          pointer: "/datacontenttype",
+          keyword: "datacontenttype",
+          message: this.avro
+            ? `the data are ${describe(contentType)}, and the contract describes JSON`
+            : `the data are ${describe(contentType)} and no text, and the contract describes JSON`,
+        });
+      } else if (event["data"] === undefined) {
         problems.push(
           event["data_base64"] === undefined
             ? {
@@ -1994,11 +2013,11 @@ class Side {
                 message: "the data are no JSON, which the contract describes",
               },
         );
-      } else if (!isJSONType(event["datacontenttype"])) {
+      } else if (!isJSON && typeof event["data"] !== "string") {
         problems.push({
-          pointer: "/datacontenttype",
-          keyword: "datacontenttype",
-          message: `the data are ${describe(event["datacontenttype"])}, and the contract describes JSON`,
+          pointer: "/data",
+          keyword: "type",
+          message: `the data are ${describe(contentType)}, and so a text; ${describe(event["data"])} is none`,
         });
       } else {
         problems.push(...validate(this.data, event["data"], "/data"));
@@ -2057,7 +2076,8 @@ export class Contract<E extends { readonly type: string }> {
     const contentType = contentTypeOf(message);
     const [kind = ""] = (contentType ?? "").toLowerCase().split(";");
     if (kind.trim().startsWith("application/cloudevents")) {
-      if (/^application\/cloudevents(\+json)?$/.test(kind.trim())) return this.read(message.body);
+      if (/^application\/cloudevents(\+json)?$/.test(kind.trim()))
+        return this.inMode("structured", this.read(message.body));
       return invalid({
         pointer: "",
         keyword: "mode",
@@ -2083,7 +2103,20 @@ export class Contract<E extends { readonly type: string }> {
         members[name] = other;
       }
     }
-    return this.judge(members);
+    return this.inMode("binary", this.judge(members));
+  }
+
+  /** Refuses the event of a message that came in another mode than the contract's. */
+  private inMode(mode: string, reading: Reading<E>): Reading<E> {
+    if (reading.outcome !== "event") return reading;
+    const type = reading.event.type;
+    const want = this.events.get(type)?.mode;
+    if (want === undefined || want === mode) return reading;
+    return invalid({
+      pointer: "",
+      keyword: "mode",
+      message: `the event came in ${mode} mode, and the contract has ${want} mode for ${type}`,
+    });
   }
 
   private judge(event: Members): Reading<E> {
@@ -2101,6 +2134,9 @@ export class Contract<E extends { readonly type: string }> {
         message: `${describe(type)} is no event type of the contract`,
       });
     }
+    const side = this.side(this.readers, type, (e) => e.read);
+    const isJSON = isJSONType(event["datacontenttype"]);
+    if (!isJSON && event["data"] === null) delete event["data"]; // no text is none
     const encoded = event["data_base64"];
     if (encoded !== undefined) {
       const problem = { pointer: "/data_base64", keyword: "data_base64", message: "" };
@@ -2108,11 +2144,13 @@ export class Contract<E extends { readonly type: string }> {
         return invalid({ ...problem, message: "data_base64 has to be a text" });
       if (!/^[A-Za-z0-9+/]*={0,2}$/.test(encoded))
         return invalid({ ...problem, message: "it is no base64 (RFC 4648)" });
+      const isText = !isJSON && side?.data !== undefined && !side.avro;
       const data =
-        isJSONType(event["datacontenttype"]) && event["data"] === undefined
-          ? decodeBase64(encoded)
-          : undefined;
-      if (data !== undefined) {
+        (isJSON || isText) && event["data"] === undefined ? decodeBase64(encoded) : undefined;
+      if (data !== undefined && isText) {
+        event["data"] = data;
+        delete event["data_base64"];
+      } else if (data !== undefined) {
         try {
           event["data"] = parseJSON(data);
           delete event["data_base64"];
@@ -2121,7 +2159,7 @@ export class Contract<E extends { readonly type: string }> {
         }
       }
     }
-    const problems = this.side(this.readers, type, (e) => e.read)?.check(event) ?? [];
+    const problems = side?.check(event) ?? [];
     const codec = this.events.get(type)?.codec?.();
     const decoded = problems.length === 0 ? decode(event, codec, "", problems) : undefined;
     return problems.length > 0

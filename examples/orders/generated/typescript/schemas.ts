@@ -6,6 +6,7 @@ import type { EventSchemas } from "./runtime.js";
 export const all: readonly EventSchemas[] = [
   {
     type: "orders.cancelled.v1",
+    mode: "structured",
     read: {
       data: '{"$ref":"#/$defs/0","$defs":{"0":{"type":["object"],"properties":{"cancelled_at":{"type":["string"],"format":"date-time"},"customer_id":{"$ref":"#/$defs/1"},"order_id":{"$ref":"#/$defs/2"},"reason":{"type":["string"]}},"required":["order_id","customer_id","reason","cancelled_at"]},"1":{"type":["string"],"minLength":1,"maxLength":64},"2":{"type":["string"],"minLength":1,"maxLength":64}}}',
       attributes: [
@@ -61,6 +62,7 @@ export const all: readonly EventSchemas[] = [
   },
   {
     type: "orders.paid.v1",
+    mode: "structured",
     read: {
       data: '{"$ref":"#/$defs/0","$defs":{"0":{"type":["object"],"properties":{"currency":{"$ref":"#/$defs/1"},"customer_id":{"$ref":"#/$defs/2"},"order_id":{"$ref":"#/$defs/3"},"paid_at":{"type":["string"],"format":"date-time"},"total_minor":{"$ref":"#/$defs/4"}},"required":["order_id","customer_id","total_minor","currency","paid_at"]},"1":{"type":["string"],"pattern":"^[A-Z]{3}$"},"2":{"type":["string"],"minLength":1,"maxLength":64},"3":{"type":["string"],"minLength":1,"maxLength":64},"4":{"type":["integer"],"minimum":0}}}',
       attributes: [
@@ -116,6 +118,7 @@ export const all: readonly EventSchemas[] = [
   },
   {
     type: "orders.placed.v1",
+    mode: "structured",
     read: {
       data: '{"$ref":"#/$defs/0","$defs":{"0":{"type":["object"],"properties":{"currency":{"$ref":"#/$defs/1"},"customer_id":{"$ref":"#/$defs/2"},"lines":{"type":["array"],"items":{"$ref":"#/$defs/3"},"minItems":1},"order_id":{"$ref":"#/$defs/4"},"placed_at":{"type":["string"],"format":"date-time"},"total_minor":{"$ref":"#/$defs/5"}},"required":["order_id","customer_id","total_minor","currency","lines","placed_at"]},"1":{"type":["string"],"pattern":"^[A-Z]{3}$"},"2":{"type":["string"],"minLength":1,"maxLength":64},"3":{"type":["object"],"properties":{"quantity":{"type":["integer"],"minimum":1},"sku":{"type":["string"],"minLength":1},"unit_minor":{"$ref":"#/$defs/5"}},"required":["sku","quantity","unit_minor"]},"4":{"type":["string"],"minLength":1,"maxLength":64},"5":{"type":["integer"],"minimum":0}}}',
       attributes: [
@@ -171,6 +174,7 @@ export const all: readonly EventSchemas[] = [
   },
   {
     type: "orders.refunded.v1",
+    mode: "structured",
     read: {
       data: '{"$ref":"#/$defs/0","$defs":{"0":{"type":["object"],"properties":{"currency":{"$ref":"#/$defs/1"},"customer_id":{"$ref":"#/$defs/2"},"order_id":{"$ref":"#/$defs/3"},"refund_minor":{"$ref":"#/$defs/4"},"refunded_at":{"type":["string"],"format":"date-time"}},"required":["order_id","customer_id","refund_minor","currency","refunded_at"]},"1":{"type":["string"],"pattern":"^[A-Z]{3}$"},"2":{"type":["string"],"minLength":1,"maxLength":64},"3":{"type":["string"],"minLength":1,"maxLength":64},"4":{"type":["integer"],"minimum":0}}}',
       attributes: [
@@ -226,6 +230,7 @@ export const all: readonly EventSchemas[] = [
   },
   {
     type: "orders.shipped.v1",
+    mode: "structured",
     read: {
       data: '{"$ref":"#/$defs/0","$defs":{"0":{"type":["object"],"properties":{"carrier":{"type":["string"],"minLength":1},"order_id":{"$ref":"#/$defs/1"},"shipped_at":{"type":["string"],"format":"date-time"},"tracking_code":{"type":["string"],"minLength":1}},"required":["order_id","carrier","shipped_at"]},"1":{"type":["string"],"minLength":1,"maxLength":64}}}',
       attributes: [
@@ -281,6 +286,7 @@ export const all: readonly EventSchemas[] = [
   },
   {
     type: "orders.snapshot_taken.v1",
+    mode: "structured",
     read: {
       data: '{"$ref":"#/$defs/0","$defs":{"0":{"type":["object"],"properties":{"as_of":{"type":["string"],"format":"date-time"},"currency":{"$ref":"#/$defs/1"},"customer_id":{"$ref":"#/$defs/2"},"order_id":{"$ref":"#/$defs/3"},"status":{"type":["string"]},"total_minor":{"$ref":"#/$defs/4"}},"required":["order_id","customer_id","status","total_minor","currency","as_of"]},"1":{"type":["string"],"pattern":"^[A-Z]{3}$"},"2":{"type":["string"],"minLength":1,"maxLength":64},"3":{"type":["string"],"minLength":1,"maxLength":64},"4":{"type":["integer"],"minimum":0}}}',
       attributes: [

@@ -291,6 +291,7 @@ class OrderCancelledV1(CloudEvent):
     time: str = Field(default_factory=lambda: utc_now())
     data: OrderCancelledPayload
 
+    _mode: ClassVar[str] = "structured"
     _readers: ClassVar[Rules] = Rules(
         data=_schemas.S0,
         attributes=(
@@ -328,6 +329,7 @@ class OrderPaidV1(CloudEvent):
     time: str = Field(default_factory=lambda: utc_now())
     data: OrderPaidPayload
 
+    _mode: ClassVar[str] = "structured"
     _readers: ClassVar[Rules] = Rules(
         data=_schemas.S7,
         attributes=(
@@ -365,6 +367,7 @@ class OrderPlacedV1(CloudEvent):
     time: str = Field(default_factory=lambda: utc_now())
     data: OrderPlacedPayload
 
+    _mode: ClassVar[str] = "structured"
     _readers: ClassVar[Rules] = Rules(
         data=_schemas.S10,
         attributes=(
@@ -402,6 +405,7 @@ class OrderRefundedV1(CloudEvent):
     time: str = Field(default_factory=lambda: utc_now())
     data: OrderRefundedPayload
 
+    _mode: ClassVar[str] = "structured"
     _readers: ClassVar[Rules] = Rules(
         data=_schemas.S13,
         attributes=(
@@ -439,6 +443,7 @@ class OrderShippedV1(CloudEvent):
     time: str = Field(default_factory=lambda: utc_now())
     data: OrderShippedPayload
 
+    _mode: ClassVar[str] = "structured"
     _readers: ClassVar[Rules] = Rules(
         data=_schemas.S16,
         attributes=(
@@ -476,6 +481,7 @@ class OrderSnapshotTakenV1(CloudEvent):
     time: str = Field(default_factory=lambda: utc_now())
     data: OrderSnapshotPayload
 
+    _mode: ClassVar[str] = "structured"
     _readers: ClassVar[Rules] = Rules(
         data=_schemas.S19,
         attributes=(

@@ -64,7 +64,7 @@ public record EntryBooked(
      * @return nothing where it conforms
      */
     public static List<Problem> check(JsonNode json) {
-        return Reading.RULES.check(json);
+        return Reading.RULES.check(Reading.RULES.plain(json));
     }
 
     static void restore(ObjectNode json) {
@@ -74,13 +74,14 @@ public record EntryBooked(
     /**
      * Checks and reads an event of this type.
      *
-     * @param json the event in the JSON format of CloudEvents
+     * @param event the event in the JSON format of CloudEvents
      * @return the event
      * @throws ContractException where it does not conform to the contract
      */
     @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
-    public static EntryBooked fromJson(JsonNode json) {
-        Json.accept(check(json));
+    public static EntryBooked fromJson(JsonNode event) {
+        JsonNode json = Reading.RULES.plain(event);
+        Json.accept(Reading.RULES.check(json));
         return new EntryBooked(
                 Json.required(json, "id", Json::text),
                 Json.required(json, "source", Json::text),
@@ -275,8 +276,9 @@ public record EntryBooked(
                         "minProperties":1,"properties":{"ledger.Entry":{"$ref":"#/$defs/0"}},"type":["object","null"]},
                         "3":{"additionalProperties":false,"properties":{"number":{"maximum":2147483647,"minimum":-2147483648,
                         "type":"integer"}},"required":["number"],"type":"object"}},"$schema":"https://json-schema.org/draft/2020-12/schema",
-                        "allOf":[{"$ref":"#/$defs/0"}]},"attributes":{"subject":{"required":true,"schema":{"$schema":"https://json-schema.org/draft/2020-12/schema",
-                        "$ref":"#/$defs/0","$defs":{"0":{"type":["string"]}}}},"type":{"required":true,"schema":{"$schema":"https://json-schema.org/draft/2020-12/schema",
+                        "allOf":[{"$ref":"#/$defs/0"}]},"avro":true,"attributes":{"subject":{"required":true,"schema":{
+                        "$schema":"https://json-schema.org/draft/2020-12/schema","$ref":"#/$defs/0","$defs":{"0":{"type":[
+                        "string"]}}}},"type":{"required":true,"schema":{"$schema":"https://json-schema.org/draft/2020-12/schema",
                         "$ref":"#/$defs/0","$defs":{"0":{"type":["string"],"const":"ledger.entry.booked.v1"}}}}}}""");
     }
 

@@ -13,7 +13,10 @@ import java.util.function.Function;
 @SuppressWarnings("deprecation") // the contract still has it
 public final class Events {
     private record Reader(
-            Function<JsonNode, List<Problem>> check, Function<JsonNode, Event> read, Consumer<ObjectNode> restore) {}
+            String mode,
+            Function<JsonNode, List<Problem>> check,
+            Function<JsonNode, Event> read,
+            Consumer<ObjectNode> restore) {}
 
     private static final Map<String, Reader> READERS = new HashMap<>();
 
@@ -24,13 +27,13 @@ public final class Events {
     private Events() {}
 
     private static void readers0() {
-        READERS.put(EntryBooked.TYPE, new Reader(EntryBooked::check, EntryBooked::fromJson, EntryBooked::restore));
-        READERS.put(PacketSeen.TYPE, new Reader(PacketSeen::check, PacketSeen::fromJson, PacketSeen::restore));
-        READERS.put(AskQuote.TYPE, new Reader(AskQuote::check, AskQuote::fromJson, AskQuote::restore));
-        READERS.put(QuoteGiven.TYPE, new Reader(QuoteGiven::check, QuoteGiven::fromJson, QuoteGiven::restore));
-        READERS.put(SensorFailed.TYPE, new Reader(SensorFailed::check, SensorFailed::fromJson, SensorFailed::restore));
-        READERS.put(ReadingTaken.TYPE, new Reader(ReadingTaken::check, ReadingTaken::fromJson, ReadingTaken::restore));
-        READERS.put(ShopOpened.TYPE, new Reader(ShopOpened::check, ShopOpened::fromJson, ShopOpened::restore));
+        READERS.put(EntryBooked.TYPE, new Reader("structured", EntryBooked::check, EntryBooked::fromJson, EntryBooked::restore));
+        READERS.put(PacketSeen.TYPE, new Reader("binary", PacketSeen::check, PacketSeen::fromJson, PacketSeen::restore));
+        READERS.put(AskQuote.TYPE, new Reader("structured", AskQuote::check, AskQuote::fromJson, AskQuote::restore));
+        READERS.put(QuoteGiven.TYPE, new Reader("structured", QuoteGiven::check, QuoteGiven::fromJson, QuoteGiven::restore));
+        READERS.put(SensorFailed.TYPE, new Reader("structured", SensorFailed::check, SensorFailed::fromJson, SensorFailed::restore));
+        READERS.put(ReadingTaken.TYPE, new Reader("structured", ReadingTaken::check, ReadingTaken::fromJson, ReadingTaken::restore));
+        READERS.put(ShopOpened.TYPE, new Reader("structured", ShopOpened::check, ShopOpened::fromJson, ShopOpened::restore));
     }
 
     /**
@@ -73,7 +76,11 @@ public final class Events {
         if (reader != null && read.binary() && read.event() instanceof ObjectNode event) {
             reader.restore.accept(event);
         }
-        return fromJson(read.event());
+        Event event = fromJson(read.event());
+        if (reader != null) {
+            read.in(reader.mode, event.type());
+        }
+        return event;
     }
 
     /**

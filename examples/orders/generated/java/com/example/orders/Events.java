@@ -12,7 +12,10 @@ import java.util.function.Function;
 /** Reads and writes the events of Orders events 1.3.0. */
 public final class Events {
     private record Reader(
-            Function<JsonNode, List<Problem>> check, Function<JsonNode, Event> read, Consumer<ObjectNode> restore) {}
+            String mode,
+            Function<JsonNode, List<Problem>> check,
+            Function<JsonNode, Event> read,
+            Consumer<ObjectNode> restore) {}
 
     private static final Map<String, Reader> READERS = new HashMap<>();
 
@@ -23,12 +26,12 @@ public final class Events {
     private Events() {}
 
     private static void readers0() {
-        READERS.put(OrderCancelledV1.TYPE, new Reader(OrderCancelledV1::check, OrderCancelledV1::fromJson, OrderCancelledV1::restore));
-        READERS.put(OrderPaidV1.TYPE, new Reader(OrderPaidV1::check, OrderPaidV1::fromJson, OrderPaidV1::restore));
-        READERS.put(OrderPlacedV1.TYPE, new Reader(OrderPlacedV1::check, OrderPlacedV1::fromJson, OrderPlacedV1::restore));
-        READERS.put(OrderRefundedV1.TYPE, new Reader(OrderRefundedV1::check, OrderRefundedV1::fromJson, OrderRefundedV1::restore));
-        READERS.put(OrderShippedV1.TYPE, new Reader(OrderShippedV1::check, OrderShippedV1::fromJson, OrderShippedV1::restore));
-        READERS.put(OrderSnapshotTakenV1.TYPE, new Reader(OrderSnapshotTakenV1::check, OrderSnapshotTakenV1::fromJson, OrderSnapshotTakenV1::restore));
+        READERS.put(OrderCancelledV1.TYPE, new Reader("structured", OrderCancelledV1::check, OrderCancelledV1::fromJson, OrderCancelledV1::restore));
+        READERS.put(OrderPaidV1.TYPE, new Reader("structured", OrderPaidV1::check, OrderPaidV1::fromJson, OrderPaidV1::restore));
+        READERS.put(OrderPlacedV1.TYPE, new Reader("structured", OrderPlacedV1::check, OrderPlacedV1::fromJson, OrderPlacedV1::restore));
+        READERS.put(OrderRefundedV1.TYPE, new Reader("structured", OrderRefundedV1::check, OrderRefundedV1::fromJson, OrderRefundedV1::restore));
+        READERS.put(OrderShippedV1.TYPE, new Reader("structured", OrderShippedV1::check, OrderShippedV1::fromJson, OrderShippedV1::restore));
+        READERS.put(OrderSnapshotTakenV1.TYPE, new Reader("structured", OrderSnapshotTakenV1::check, OrderSnapshotTakenV1::fromJson, OrderSnapshotTakenV1::restore));
     }
 
     /**
@@ -71,7 +74,11 @@ public final class Events {
         if (reader != null && read.binary() && read.event() instanceof ObjectNode event) {
             reader.restore.accept(event);
         }
-        return fromJson(read.event());
+        Event event = fromJson(read.event());
+        if (reader != null) {
+            read.in(reader.mode, event.type());
+        }
+        return event;
     }
 
     /**

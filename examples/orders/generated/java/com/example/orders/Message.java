@@ -18,7 +18,16 @@ final class Message {
     private Message() {}
 
     /** An event, and whether it came in binary mode. */
-    record Read(JsonNode event, boolean binary) {}
+    record Read(JsonNode event, boolean binary) {
+        /** Refuses an event that came in another mode than the contract's, empty where that has none. */
+        void in(String want, String type) {
+            String mode = binary ? "binary" : "structured";
+            if (!want.isEmpty() && !want.equals(mode)) {
+                throw ContractException.of(
+                        "mode", "the event came in " + mode + " mode, and the contract has " + want + " mode for " + type);
+            }
+        }
+    }
 
     static Read read(Protocol protocol, Map<String, ?> headers, String contentType, byte[] body) {
         String content = contentType;
@@ -43,12 +52,11 @@ final class Message {
         if (!content.isEmpty()) {
             event.put("datacontenttype", content);
         }
-        if (body == null || body.length == 0) {
+        boolean json = isJson(event);
+        if (body == null || json && body.length == 0) {
             return new Read(event, true);
         }
-        String of = event.path("datacontenttype").asText().split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
-        String sub = of.substring(of.indexOf('/') + 1);
-        if (of.isEmpty() || sub.equals("json") || sub.endsWith("+json")) {
+        if (json) {
             try {
                 event.set("data", Json.parse(body));
             } catch (ContractException e) {
@@ -57,12 +65,29 @@ final class Message {
             }
             return new Read(event, true);
         }
-        try {
-            event.put("data", StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(body)).toString());
-        } catch (CharacterCodingException e) {
+        String text = text(body);
+        if (text == null) {
             event.put("data_base64", Base64.getEncoder().encodeToString(body));
+        } else {
+            event.put("data", text);
         }
         return new Read(event, true);
+    }
+
+    /** Whether the data of an event are JSON: those of no content type, and of any that ends in +json. */
+    static boolean isJson(JsonNode event) {
+        String kind = event.path("datacontenttype").asText("").split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
+        String sub = kind.substring(kind.indexOf('/') + 1);
+        return kind.isEmpty() || kind.contains("/") && (sub.equals("json") || sub.length() > 5 && sub.endsWith("+json"));
+    }
+
+    /** The text of bytes in UTF-8; null where they are none. */
+    static String text(byte[] bytes) {
+        try {
+            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+        } catch (CharacterCodingException e) {
+            return null;
+        }
     }
 
     /** The value of a header; nothing for one that no attribute has. */

@@ -66,7 +66,7 @@ public record OrderPlacedV1(
      * @return nothing where it conforms
      */
     public static List<Problem> check(JsonNode json) {
-        return Reading.RULES.check(json);
+        return Reading.RULES.check(Reading.RULES.plain(json));
     }
 
     static void restore(ObjectNode json) {
@@ -76,13 +76,14 @@ public record OrderPlacedV1(
     /**
      * Checks and reads an event of this type.
      *
-     * @param json the event in the JSON format of CloudEvents
+     * @param event the event in the JSON format of CloudEvents
      * @return the event
      * @throws ContractException where it does not conform to the contract
      */
     @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
-    public static OrderPlacedV1 fromJson(JsonNode json) {
-        Json.accept(check(json));
+    public static OrderPlacedV1 fromJson(JsonNode event) {
+        JsonNode json = Reading.RULES.plain(event);
+        Json.accept(Reading.RULES.check(json));
         return new OrderPlacedV1(
                 Json.required(json, "id", Json::text),
                 Json.required(json, "source", Json::text),

@@ -4,6 +4,7 @@ package com.example.orders;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,12 +24,14 @@ final class Rules {
 
     private final String type;
     private final Schema data;
+    private final boolean avro; // in whose JSON encoding the data are; a text under another type is none
     private final Schema whole;
     private final Map<String, Attribute> attributes = new LinkedHashMap<>();
 
     private Rules(String type, JsonNode json) {
         this.type = type;
         this.data = json.has("data") ? Schema.of(json.get("data")) : null;
+        this.avro = json.has("avro");
         this.whole = json.has("whole") ? Schema.of(json.get("whole")) : null;
         for (Map.Entry<String, JsonNode> a : json.path("attributes").properties()) {
             attributes.put(
@@ -90,16 +93,66 @@ final class Rules {
                 });
         if (whole != null) {
             whole.check(event, "", found);
+        } else if (data != null && !Message.isJson(event)
+                && (event.has("data_base64") || avro && event.has("data"))) {
+            found.add(
+                    new Problem(
+                            "/datacontenttype",
+                            "datacontenttype",
+                            "the data are " + event.get("datacontenttype").asText() + (avro ? "" : " and no text")
+                                    + ", and the contract describes JSON"));
         } else if (data != null && !event.has("data")) {
             if (event.has("data_base64")) {
                 found.add(new Problem("/data_base64", "", "the data have to be JSON, under data"));
             } else {
                 found.add(new Problem("", "required", "the event has no data, which the contract describes"));
             }
+        } else if (data != null && !Message.isJson(event) && !event.get("data").isTextual()) {
+            found.add(
+                    new Problem(
+                            "/data",
+                            "type",
+                            "the data are " + event.get("datacontenttype").asText() + ", and so a text; "
+                                    + Json.kind(event.get("data")) + " is none"));
         } else if (data != null) {
             data.check(event.get("data"), "/data", found);
         }
         return found.size() < 2 ? found : List.copyOf(new java.util.LinkedHashSet<>(found));
+    }
+
+    /**
+     * The event with data that are a text and no JSON as a text, where they came in base64; and without
+     * data that are null and no JSON, which are none.
+     */
+    JsonNode plain(JsonNode event) {
+        if (!(event instanceof ObjectNode) || !event.has("data_base64") && Message.isJson(event)) {
+            return event;
+        }
+        ObjectNode made = ((ObjectNode) event).objectNode().setAll((ObjectNode) event);
+        JsonNode encoded = made.path("data_base64");
+        if (encoded.isNull()) {
+            made.remove("data_base64");
+        }
+        if (Message.isJson(made)) {
+            return made;
+        }
+        if (made.path("data").isNull()) {
+            made.remove("data");
+        }
+        if (data == null || avro || made.has("data") || !encoded.isTextual()) {
+            return made;
+        }
+        try {
+            byte[] bytes = Base64.getDecoder().decode(encoded.textValue());
+            String text = Message.text(bytes);
+            if (text != null && Base64.getEncoder().encodeToString(bytes).equals(encoded.textValue())) {
+                made.put("data", text);
+                made.remove("data_base64");
+            }
+        } catch (IllegalArgumentException e) {
+            return made; // no base64, and so no text
+        }
+        return made;
     }
 
     /** Makes numbers and booleans of attributes that binary mode has made texts of. */
