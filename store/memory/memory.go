@@ -107,10 +107,12 @@ func (s *Store) turn(sh *shard) {
 	if now-sh.begun < s.window {
 		return
 	}
+	begun := now
 	if sh.earlier = nil; now-sh.begun < 2*s.window && len(sh.done) > 0 {
-		sh.earlier = sh.done
+		// The window that is over ended when it was to, however late that is seen.
+		sh.earlier, begun = sh.done, sh.begun+s.window
 	}
-	sh.done, sh.begun = map[hash]store.Digest{}, now
+	sh.done, sh.begun = map[hash]store.Digest{}, begun
 }
 
 func (sh *shard) known(h hash) (store.Digest, bool) {

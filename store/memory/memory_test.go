@@ -109,3 +109,23 @@ func BenchmarkClaimDone(b *testing.B) {
 		})
 	}
 }
+
+// TestLateTurn has nobody look until a window is over for a while: what was done in
+// it is known for twice as long at most all the same.
+func TestLateTurn(t *testing.T) {
+	var now atomic.Int64
+	s := memory.New(memory.Window(100*time.Second), memory.Clock(func() time.Time { return time.Unix(now.Load(), 0) }))
+	id := store.Identity{Group: "g", Key: "k"}
+	if err := s.Done(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		at   int64
+		want store.State
+	}{{99, store.Done}, {190, store.Done}, {200, store.Claimed}} {
+		now.Store(step.at)
+		if state, err := s.Claim(t.Context(), id); state != step.want || err != nil {
+			t.Errorf("after %d s of a window of 100: %v, %v; want %v", step.at, state, err, step.want)
+		}
+	}
+}
