@@ -21,14 +21,10 @@ const (
 // text: a quote, a backslash, a control character, or above ASCII. It looks at
 // eight bytes at once.
 func PlainEnd(b []byte, i int) int {
-	for i+8 <= len(b) {
-		w := binary.LittleEndian.Uint64(b[i:])
-		q, s := w^quote, w^slash
-		special := ((q-ones)&^q | (s-ones)&^s | (w - blanks) | w) & high
-		if special != 0 {
-			return i + bits.TrailingZeros64(special)>>3
+	for ; i+8 <= len(b); i += 8 {
+		if found := special(binary.LittleEndian.Uint64(b[i:])); found != 0 {
+			return i + bits.TrailingZeros64(found)>>3
 		}
-		i += 8
 	}
 	for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' && b[i] < utf8.RuneSelf {
 		i++
@@ -141,13 +137,35 @@ func Space(b []byte, i int) int {
 	return i
 }
 
+// special marks the bytes of w, in their highest bits, that are not simply part of
+// a text. Those behind the first may be marked for nothing.
+func special(w uint64) uint64 {
+	q, s := w^quote, w^slash
+	return ((q-ones)&^q | (s-ones)&^s | (w - blanks) | w) & high
+}
+
 // String reads the text at i, which begins with a quote. plain says that it has
 // no escapes.
 func String(b []byte, i int) (end int, plain bool) {
-	start := i + 1
+	// Most texts are ASCII without escapes, and end here.
+	for i++; i+8 <= len(b); i += 8 {
+		if found := special(binary.LittleEndian.Uint64(b[i:])); found != 0 {
+			if i += bits.TrailingZeros64(found) >> 3; b[i] == '"' {
+				return i + 1, true
+			}
+			break
+		}
+	}
+	return stringFrom(b, i)
+}
+
+// stringFrom reads on in a text of which what stands before i is ASCII without
+// escapes.
+func stringFrom(b []byte, i int) (end int, plain bool) {
+	start := i
 	plain = true
 	ascii := true
-	for i = start; ; {
+	for {
 		i = PlainEnd(b, i)
 		if i >= len(b) {
 			return -1, false
