@@ -270,13 +270,16 @@ func plainEnd(s string, i int) int {
 
 // isURIReference looks for what no URI-reference (RFC 3986 §4.1) has.
 func isURIReference(s string) bool {
+	any := uint8(0)
+	for i := range len(s) {
+		any |= uriBytes[s[i]]
+	}
+	if any == 0 {
+		return true // as most are
+	}
 	fragments := 0
 	for i := 0; i < len(s); i++ {
-		what := uriBytes[s[i]]
-		if what == 0 {
-			continue
-		}
-		switch what {
+		switch uriBytes[s[i]] {
 		case uriNever:
 			return false
 		case uriPercent:
