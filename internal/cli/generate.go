@@ -92,12 +92,26 @@ func (a *app) generate(ctx context.Context, args []string, flags generateFlags) 
 		}
 		all = []config.Generation{one}
 	}
+	// All are worked out before any is written.
+	folders := make([]*gen.Folder, len(all))
+	taken := map[string]bool{}
+	for i, one := range all {
+		if out := filepath.Clean(one.Out); !taken[out] {
+			taken[out] = true
+		} else {
+			return fmt.Errorf("generate: two entries of treaty.yaml write to %s; give each a folder of its own", a.shown(out))
+		}
+		var err error
+		if folders[i], err = a.plan(ctx, one); err != nil {
+			return err
+		}
+	}
 	results := []generated{}
 	stale := false
-	for _, one := range all {
-		r, err := a.generateOne(ctx, one, flags.check)
+	for i, one := range all {
+		r, err := a.generateOne(one, folders[i], flags.check)
 		if err != nil {
-			return err
+			return fmt.Errorf("generate %s: %w", one.Target, err)
 		}
 		stale = stale || len(r.Stale) > 0
 		results = append(results, *r)
@@ -139,7 +153,8 @@ func printGenerated(w io.Writer, r generated, check bool) {
 	}
 }
 
-func (a *app) generateOne(ctx context.Context, one config.Generation, check bool) (*generated, error) {
+// plan works out what is made of a folder.
+func (a *app) plan(ctx context.Context, one config.Generation) (*gen.Folder, error) {
 	t, err := gen.Named(one.Target)
 	if err != nil {
 		return nil, fmt.Errorf("generate %s: %w", one.Target, err)
@@ -162,7 +177,12 @@ func (a *app) generateOne(ctx context.Context, one config.Generation, check bool
 	if err != nil {
 		return nil, fmt.Errorf("generate %s: %w", one.Target, err)
 	}
-	r := &generated{Target: t.Name, Out: a.shown(one.Out), Written: []string{}, Removed: []string{}, Stale: []string{}}
+	return folder, nil
+}
+
+// generateOne writes a folder, or says what of it is stale.
+func (a *app) generateOne(one config.Generation, folder *gen.Folder, check bool) (*generated, error) {
+	r := &generated{Target: one.Target, Out: a.shown(one.Out), Written: []string{}, Removed: []string{}, Stale: []string{}}
 	if check {
 		stale, err := folder.Stale()
 		r.Stale = append(r.Stale, stale...)
@@ -170,7 +190,7 @@ func (a *app) generateOne(ctx context.Context, one config.Generation, check bool
 	}
 	written, removed, err := folder.Write()
 	if err != nil {
-		return nil, fmt.Errorf("generate %s: %w", one.Target, err)
+		return nil, err
 	}
 	r.Written, r.Removed = append(r.Written, written...), append(r.Removed, removed...)
 	return r, nil

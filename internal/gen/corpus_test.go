@@ -141,4 +141,94 @@ func TestFolder(t *testing.T) {
 	if text, _ := os.ReadFile(filepath.Join(other, "treaty.gen.go")); string(text) != "package mine\n" {
 		t.Error("what treaty did not make was written over")
 	}
+	if _, err := f.Stale(); err == nil || !strings.Contains(err.Error(), "treaty did not make it") {
+		t.Error(err)
+	}
+}
+
+// What a folder's own list says treaty made is removed where it is still that, and
+// a folder that was left half written is written again.
+func TestFolderOwn(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	put := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(at(name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := &Input{Model: ModelOf(withPayload(t, `{"type":"string"}`), Everything), Version: "v"}
+	// SHA-256 of "old" and of "old\n".
+	put(manifestName, `{"treaty":"v","contract":"c 1","target":"go","files":{"mine.go":"cba06b5736faf67e54b07b561eae94395e774c517a7d910a54369e1263ccfbd4","old.go":"cba06b5736faf67e54b07b561eae94395e774c517a7d910a54369e1263ccfbd4","dos.go":"01d09d19c2139a46aebfb577780d123d7396e97201bc7ead210a2ebff8239dee","../outside.go":"cba06b5736faf67e54b07b561eae94395e774c517a7d910a54369e1263ccfbd4"}}`)
+	put("mine.go", "my own")
+	put("old.go", "old")
+	put("dos.go", "old\r\n") // as a checkout may have it
+	f, err := Plan(goTarget, in, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stale, err := f.Stale(); err != nil || slices.Contains(stale, "mine.go") || !slices.Contains(stale, "old.go") {
+		t.Error(stale, err)
+	}
+	if _, removed, err := f.Write(); err != nil || !slices.Equal(removed, []string{"dos.go", "old.go"}) {
+		t.Error(removed, err)
+	}
+	if text, _ := os.ReadFile(at("mine.go")); string(text) != "my own" {
+		t.Error("what is no more what treaty made was removed")
+	}
+	// Without its list, files that are as they are to be are treaty's.
+	if err := os.Remove(at(manifestName)); err != nil {
+		t.Fatal(err)
+	}
+	if f, err = Plan(goTarget, in, dir); err != nil {
+		t.Fatal(err)
+	}
+	if written, _, err := f.Write(); err != nil || !slices.Equal(written, []string{manifestName}) {
+		t.Error(written, err)
+	}
+	// Half written: the list is there first.
+	if err := os.Remove(at("treaty.gen.go")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(at("treaty.gen.go"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	put(manifestName, `{"treaty":"v","contract":"c 1","target":"go","files":{"treaty.gen.go":"1"}}`)
+	if f, err = Plan(goTarget, in, dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := f.Write(); err == nil {
+		t.Error("a folder was written over")
+	}
+	if text, _ := os.ReadFile(at(manifestName)); !strings.Contains(string(text), "contract.gen.json") {
+		t.Errorf("the list is %s", text)
+	}
+	// Another target's, to be checked.
+	if f, err = Plan(typescriptTarget, in, dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Stale(); err == nil || !strings.Contains(err.Error(), "has code of the target go") {
+		t.Error(err)
+	}
+	for _, name := range []string{manifestName, manifestName + "/x"} {
+		if _, err := Plan(goTarget, in, at(name)); err == nil || !strings.Contains(err.Error(), "choose another with -o") {
+			t.Error(err)
+		}
+	}
+}
+
+// TestPackageNames: what no language has as a name of a package is refused.
+func TestPackageNames(t *testing.T) {
+	model := ModelOf(withPayload(t, `{"type":"string"}`), Everything)
+	for _, row := range []struct {
+		target *Target
+		name   string
+		good   bool
+	}{{goTarget, "events", true}, {goTarget, "é2", true}, {goTarget, "../x", false}, {goTarget, "type", false}, {goTarget, "_", false}, {goTarget, "a b", false}, {goTarget, "1a", false},
+		{javaTarget, "com.example", true}, {javaTarget, "java.lang", false}, {javaTarget, "java", false}, {javaTarget, "javax", true}, {javaTarget, "a..b", false}} {
+		_, err := row.target.Generate(&Input{Model: model, Package: row.name, Version: "v"})
+		if row.good != (err == nil) || err != nil && !strings.Contains(err.Error(), "is no name of a package") {
+			t.Errorf("%s in %s: %v", row.name, row.target.Name, err)
+		}
+	}
 }

@@ -417,7 +417,7 @@ func Plan(t *Target, in *Input, dir string) (*Folder, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("%s is no folder to write to: %w; choose another with -o", dir, err)
 	default:
 		if err := json.Unmarshal(old, &f.before); err != nil {
 			return nil, fmt.Errorf("%s says which files treaty made, and cannot be read: %w; remove the folder, or what is generated in it", filepath.Join(dir, manifestName), err)
@@ -426,9 +426,33 @@ func Plan(t *Target, in *Input, dir string) (*Folder, error) {
 	return f, nil
 }
 
+// foreign is the error of a folder that has what treaty did not make where this
+// target's code would be.
+func (f *Folder) foreign() error {
+	if f.before.Target != "" && f.before.Target != f.manifest.Target {
+		return fmt.Errorf("%s has code of the target %s; choose another folder for %s with -o", f.dir, f.before.Target, f.manifest.Target)
+	}
+	for _, file := range f.files {
+		name := filepath.Join(f.dir, filepath.FromSlash(file.Path))
+		if f.before.Files[file.Path] != "" || file.Path == manifestName && f.before.Target != "" {
+			continue
+		}
+		if _, err := os.Lstat(name); err != nil {
+			continue
+		}
+		if have, err := os.ReadFile(name); err != nil || string(have) != string(file.Text) {
+			return fmt.Errorf("%s is there, and treaty did not make it; remove it, or choose another folder with -o", name)
+		}
+	}
+	return nil
+}
+
 // Stale are the files that are not as they are to be, sorted: missing, changed,
 // or not made any more.
 func (f *Folder) Stale() ([]string, error) {
+	if err := f.foreign(); err != nil {
+		return nil, err
+	}
 	var stale []string
 	for _, file := range f.files {
 		have, err := os.ReadFile(filepath.Join(f.dir, filepath.FromSlash(file.Path)))
@@ -439,21 +463,37 @@ func (f *Folder) Stale() ([]string, error) {
 			stale = append(stale, file.Path)
 		}
 	}
-	for _, name := range f.gone() {
-		if _, err := os.Stat(filepath.Join(f.dir, filepath.FromSlash(name))); err == nil {
-			stale = append(stale, name)
-		}
+	root, err := os.OpenRoot(f.dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	default:
+		defer root.Close()
+		stale = append(stale, f.gone(root)...)
 	}
 	slices.Sort(stale)
 	return stale, nil
 }
 
-// gone are files that were made before and are not any more.
-func (f *Folder) gone() []string {
+// gone are files that were made before and are not any more, and that are still
+// what was made: somebody's own file under such a name stays.
+func (f *Folder) gone(root *os.Root) []string {
 	var all []string
-	for name := range f.before.Files {
-		if _, ok := f.manifest.Files[name]; !ok && fs.ValidPath(name) && name != manifestName {
-			all = append(all, name)
+	for name, sum := range f.before.Files {
+		if _, ok := f.manifest.Files[name]; ok || !fs.ValidPath(name) || name == manifestName {
+			continue
+		}
+		have, err := root.ReadFile(filepath.FromSlash(name))
+		if err != nil {
+			continue
+		}
+		// A checkout may have ended its lines otherwise.
+		for _, text := range [][]byte{have, bytes.ReplaceAll(have, []byte("\r\n"), []byte("\n"))} {
+			if made := sha256.Sum256(text); hex.EncodeToString(made[:]) == sum {
+				all = append(all, name)
+				break
+			}
 		}
 	}
 	slices.Sort(all)
@@ -464,14 +504,8 @@ func (f *Folder) gone() []string {
 // removed. A file that treaty did not make is not touched: that is an error, and
 // nothing is written.
 func (f *Folder) Write() (written, removed []string, err error) {
-	for _, file := range f.files {
-		name := filepath.Join(f.dir, filepath.FromSlash(file.Path))
-		if _, err := os.Lstat(name); err == nil && f.before.Files[file.Path] == "" && !(file.Path == manifestName && f.before.Target != "") {
-			return nil, nil, fmt.Errorf("%s is there, and treaty did not make it; remove it, or choose another folder with -o", name)
-		}
-	}
-	if f.before.Target != "" && f.before.Target != f.manifest.Target {
-		return nil, nil, fmt.Errorf("%s has code of the target %s; choose another folder for %s with -o", f.dir, f.before.Target, f.manifest.Target)
+	if err := f.foreign(); err != nil {
+		return nil, nil, err
 	}
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		return nil, nil, err
@@ -481,26 +515,39 @@ func (f *Folder) Write() (written, removed []string, err error) {
 		return nil, nil, err
 	}
 	defer root.Close()
+	for _, name := range f.gone(root) {
+		if err := root.Remove(filepath.FromSlash(name)); err == nil {
+			removed = append(removed, name)
+		}
+	}
+	// The manifest is written first, so that what is left of a run that ended early is
+	// known as treaty's by the next.
+	order := slices.Clone(f.files)
+	slices.SortStableFunc(order, func(a, b File) int {
+		first := func(file File) int {
+			if file.Path == manifestName {
+				return 0
+			}
+			return 1
+		}
+		return first(a) - first(b)
+	})
 	made := map[string]bool{}
-	for _, file := range f.files {
+	for _, file := range order {
 		if have, err := root.ReadFile(filepath.FromSlash(file.Path)); err == nil && string(have) == string(file.Text) {
 			continue
 		}
 		if folder := path.Dir(file.Path); folder != "." && !made[folder] {
 			made[folder] = true
 			if err := root.MkdirAll(filepath.FromSlash(folder), 0o755); err != nil {
-				return written, nil, err
+				return written, removed, err
 			}
 		}
 		if err := root.WriteFile(filepath.FromSlash(file.Path), file.Text, 0o644); err != nil {
-			return written, nil, err
+			return written, removed, err
 		}
 		written = append(written, file.Path)
 	}
-	for _, name := range f.gone() {
-		if err := root.Remove(filepath.FromSlash(name)); err == nil {
-			removed = append(removed, name)
-		}
-	}
+	slices.Sort(written)
 	return written, removed, nil
 }

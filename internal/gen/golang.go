@@ -127,6 +127,9 @@ func (g *golang) file() ([]byte, error) {
 	g.Reset()
 	g.p("// %s\n", g.Stamp())
 	name := firstOf(g.Package, goPackage(g.Contract.Title))
+	if !token.IsIdentifier(name) || name == "_" {
+		return nil, fmt.Errorf("%q is no name of a package of Go; write one such as events", name)
+	}
 	g.comment("", "Package "+name+" has the events of "+oneLine(g.Contract.Title)+" "+oneLine(g.Contract.Version)+" as Go types"+map[bool]string{true: ".", false: ", with a producer and a consumer that hold to the contract."}[g.Only == Types])
 	g.p("package %s\n", name)
 	if len(g.imports) > 0 {

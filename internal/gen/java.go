@@ -245,7 +245,7 @@ func (j *java) generate() ([]File, error) {
 func (j *java) findPackage() error {
 	if j.pkg = j.Package; j.pkg != "" {
 		for part := range strings.SplitSeq(j.pkg, ".") {
-			if part == "" || javaIdentifier(part) != part || unicode.IsDigit([]rune(part)[0]) || strings.Contains(javaWords, " "+part+" ") {
+			if j.pkg == "java" || strings.HasPrefix(j.pkg, "java.") || part == "" || javaIdentifier(part) != part || unicode.IsDigit([]rune(part)[0]) || strings.Contains(javaWords, " "+part+" ") {
 				return fmt.Errorf("%q is no name of a package of Java; write one such as com.example.orders", j.pkg)
 			}
 		}
