@@ -41,8 +41,9 @@ type Consumer struct {
 	close   func() error
 	ctx     context.Context // of handlers: ends when draining has taken too long
 	ran     atomic.Bool
-	run     string       // tells what is replayed from what was before
-	replays atomic.Int64 // events that were replayed
+	run     string                 // tells what is replayed from what was before
+	replays atomic.Int64           // events that were replayed
+	begun   []func(now bool) error // ends the bootstraps that have begun
 	ready   chan struct{}
 	counts  [Returned + 1]atomic.Int64
 }
@@ -218,7 +219,10 @@ func (c *Consumer) arrange() error {
 		}
 		c.inlets = append(c.inlets, in)
 	}
-	for kind := range c.handlers {
+	for kind, h := range c.handlers {
+		if h == nil {
+			return usage("running %s: the handler of %q is nil; give a function, or none to have the type skipped", c.group, kind)
+		}
 		if !used[kind] {
 			var types []string
 			for _, ch := range channels {
@@ -307,7 +311,12 @@ func (c *Consumer) inlet(ch *contract.Channel, op *contract.Operation) (*inlet, 
 		}
 		if r.handle != nil {
 			for _, m := range slices.Backward(c.middleware) {
-				r.handle = m(r.handle)
+				if m != nil {
+					r.handle = m(r.handle)
+				}
+				if m == nil || r.handle == nil {
+					return nil, usage("running %s: a middleware that was given with the option Use is nil, or makes a nil handler of one", c.group)
+				}
 			}
 		}
 		for _, m := range r.messages {
@@ -353,6 +362,7 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, finish()) }()
 	subscriptions := make([]broker.Subscription, 0, len(c.inlets))
 	defer func() { err = errors.Join(err, c.end(subscriptions)) }()
+	defer func() { err = errors.Join(err, c.endBootstrap(false)) }()
 	if err := c.bootstrap(ctx, false); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -374,7 +384,10 @@ func (c *Consumer) Run(ctx context.Context) (err error) {
 			broke <- s.Err()
 		}()
 	}
-	if err := c.bootstrap(ctx, true); err != nil {
+	if err = c.bootstrap(ctx, true); err == nil {
+		err = c.endBootstrap(true)
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}

@@ -403,6 +403,35 @@ operations:
 	}
 }
 
+// What is nil is said to be, before anything happens.
+func TestNil(t *testing.T) {
+	b, c := open(t), load(t, vary{})
+	good, _ := producer(t, c, b).New("orders.paid.v1", "s", paid{})
+	if err := producer(t, c, b).PublishEvents(t.Context(), good, nil); !errors.Is(err, treaty.ErrUsage) {
+		t.Errorf("publishing nil: %v", err)
+	}
+	handle := func(context.Context, *treaty.Delivered) error { return nil }
+	for what, k := range map[string]struct {
+		handler treaty.Handler
+		use     func(treaty.Handler) treaty.Handler
+	}{
+		"a nil handler":                {nil, func(h treaty.Handler) treaty.Handler { return h }},
+		"a nil middleware":             {handle, nil},
+		"a middleware that makes none": {handle, func(treaty.Handler) treaty.Handler { return nil }},
+	} {
+		consumer, err := treaty.NewConsumer(c, b, "group", silent, treaty.Store(memory.New()), treaty.Use(k.use))
+		if err != nil {
+			t.Fatal(err)
+		}
+		consumer.Handle("orders.paid.v1", k.handler)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		if err := consumer.Run(ctx); !errors.Is(err, treaty.ErrUsage) || !strings.Contains(err.Error(), "nil") {
+			t.Errorf("%s: %v", what, err)
+		}
+		cancel()
+	}
+}
+
 // An option that would leave out what the contract promises is refused.
 func TestOptionsAreNotWeaker(t *testing.T) {
 	b := open(t)
@@ -467,5 +496,28 @@ func TestUncommittableIsAnAttempt(t *testing.T) {
 	r.until(treaty.DeadLettered, 1)
 	if letters := dead(t, b, "orders.dlq", 1); extension(letters[0], "dlqreason") != "attempts" || extension(letters[0], "dlqattempts") != "3" {
 		t.Errorf("%+v", letters[0])
+	}
+}
+
+// A request for a backfill is held to the message that the contract has for it.
+func TestBackfillRequestOfTheContract(t *testing.T) {
+	text := strings.NewReplacer("$channel", "bootstrap: {mode: request, channel: '#/channels/requests'}", "$operation", "start: bootstrap", "$policy", "",
+		"    address: requests\n", `    address: requests
+    messages:
+      asked:
+        headers: {type: object, required: [type, source], properties: {type: {type: string, const: backfill.asked.v1}, source: {type: string, const: /billing}}}
+        payload: {type: object, required: [channel, group, until]}
+`).Replace(document)
+	b, c := open(t), loadText(t, text)
+	r := run(t, c, b, func(k *treaty.Consumer) {
+		k.HandleAll(func(context.Context, *treaty.Delivered) error { return nil })
+	})
+	select {
+	case <-r.Ready():
+	case <-time.After(20 * time.Second):
+		t.Fatal("it was not asked")
+	}
+	if asked := dead(t, b, "requests", 1); asked[0].Source != "/billing" || asked[0].Type != "backfill.asked.v1" {
+		t.Errorf("%+v", asked[0])
 	}
 }

@@ -205,6 +205,9 @@ func (p *Producer) PublishEvents(ctx context.Context, events ...*Event) error {
 // publish publishes events, each on the channel of that name, where names are
 // given.
 func (p *Producer) publish(ctx context.Context, channels []string, events []*Event) error {
+	if i := slices.Index(events, nil); i >= 0 {
+		return usage("publishing %d events: number %d is nil", len(events), i)
+	}
 	begin := p.now()
 	var last context.Context
 	for _, e := range events {

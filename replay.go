@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -183,7 +184,8 @@ func (in *inlet) snapshots() []*contract.Message {
 // subscribed, since a broker may keep the answers for the groups that it knows
 // alone. It says what nobody can give.
 func (c *Consumer) bootstrap(ctx context.Context, subscribed bool) error {
-	for _, in := range c.inlets {
+	// In one order, so that no two members wait for each other.
+	for _, in := range slices.SortedFunc(slices.Values(c.inlets), func(a, b *inlet) int { return strings.Compare(a.at.Address, b.at.Address) }) {
 		op := in.operation
 		if op == nil || op.Delivery == nil || op.Delivery.Start != "bootstrap" {
 			continue
@@ -208,12 +210,30 @@ func (c *Consumer) bootstrap(ctx context.Context, subscribed bool) error {
 		case "request":
 			err = c.request(ctx, in, &b)
 		}
-		if err = errors.Join(err, end(err == nil)); err != nil {
-			return fmt.Errorf("bootstrapping %s: %w", in.Name, err)
+		if err != nil {
+			return fmt.Errorf("bootstrapping %s: %w", in.Name, errors.Join(err, end(false)))
 		}
-		c.log.Info("bootstrapped", "group", c.group, "channel", in.Name, "mode", b.Mode, "unknown", unknowable(in, &b))
+		// Not before the group is there: another member would begin it elsewhere.
+		c.begun = append(c.begun, func(now bool) error {
+			if err := end(now); err != nil {
+				return fmt.Errorf("bootstrapping %s: %w", in.Name, err)
+			}
+			if now {
+				c.log.Info("bootstrapped", "group", c.group, "channel", in.Name, "mode", b.Mode, "unknown", unknowable(in, &b))
+			}
+			return nil
+		})
 	}
 	return nil
+}
+
+// endBootstrap remembers what has been bootstrapped; or lets another member do it.
+func (c *Consumer) endBootstrap(now bool) (err error) {
+	for _, end := range c.begun {
+		err = errors.Join(err, end(now))
+	}
+	c.begun = nil
+	return err
 }
 
 // unknowable is what a bootstrap cannot give.
@@ -471,6 +491,11 @@ func (c *Consumer) request(ctx context.Context, in *inlet, b *contract.Bootstrap
 	if len(b.Channel.Messages) == 1 {
 		of = b.Channel.Messages[0]
 		e.Type = of.Envelope.Type
+		for _, a := range of.Envelope.Attributes {
+			if a.Name == "source" && a.Const != "" {
+				e.Source = a.Const
+			}
+		}
 		if found := c.contract.Check(b.Channel, e); len(found) > 0 {
 			return &InvalidError{e.Type, e.ID, b.Channel.Name, found}
 		}
