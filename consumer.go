@@ -135,6 +135,7 @@ type inlet struct {
 	from      *broker.Start // that a bootstrap found; nil
 	strict    bool          // types that the contract does not know are dead-lettered
 	lanes     *lanes        // its own, so that neither its keys nor its number in flight are others'
+	held      chan struct{} // of what is acknowledged on receipt, places for what is not done; nil otherwise
 }
 
 // route is what is done with the events of a type on a channel.
@@ -327,6 +328,9 @@ func (c *Consumer) inlet(ch *contract.Channel, op *contract.Operation) (*inlet, 
 		in.handlers[kind] = r
 	}
 	in.lanes = newLanes(in.inFlight, c.process, c.giveBack)
+	if in.onReceipt {
+		in.held = make(chan struct{}, in.inFlight+heldRoom)
+	}
 	c.lanes = append(c.lanes, in.lanes)
 	return in, nil
 }
@@ -505,6 +509,7 @@ type task struct {
 	keyed    bool
 	replayed bool // read beside the group, which remembers nothing of it
 	checked  bool
+	holds    bool // one of the places of its inlet
 	claimed  atomic.Bool
 	fault    *fault // why it goes to the dead letter
 	tries    int    // how often its handler has failed
@@ -527,6 +532,14 @@ type fault struct {
 func (c *Consumer) take(in *inlet, d broker.Delivery, replayed bool) {
 	t := &task{delivery: d, inlet: in, replayed: replayed}
 	t.Delivered = Delivered{Channel: in.Name, Address: in.at.Address, Group: c.group, Replayed: replayed, task: t}
+	if in.held != nil {
+		// The broker counts it as handled, and would bring any number more.
+		select {
+		case in.held <- struct{}{}:
+			t.holds = true
+		case <-c.ctx.Done():
+		}
+	}
 	if c.beats != nil {
 		c.beats.add(t)
 	}
@@ -765,6 +778,10 @@ func (c *Consumer) giveBack(t *task) {
 
 func (c *Consumer) outcome(t *task, r Result, reason Reason, err error) {
 	c.counts[r].Add(1)
+	if t.holds && r != Retried {
+		t.holds = false
+		<-t.inlet.held
+	}
 	if len(c.outcomes) == 0 {
 		return
 	}

@@ -521,3 +521,40 @@ func TestBackfillRequestOfTheContract(t *testing.T) {
 		t.Errorf("%+v", asked[0])
 	}
 }
+
+// What is acknowledged on receipt is not taken without end when its handler fails.
+func TestReceiptHoldsBack(t *testing.T) {
+	text := strings.NewReplacer("$channel", "", "$operation", "ack: on-receipt, maxInFlight: 4", "$policy", "", "delay: PT0.01S, maxDelay: PT0.02S", "delay: PT1M").Replace(document)
+	c, err := treaty.Load(t.Context(), fstest.MapFS{"c.yaml": {Data: []byte(text)}}, "c.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := open(t)
+	const sent, most = 3000, 4 + 1024
+	events := make([]*treaty.Event, sent)
+	p := producer(t, c, b)
+	for i := range events {
+		if events[i], err = p.New("orders.paid.v1", fmt.Sprint(i), paid{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.PublishEvents(t.Context(), events...); err != nil {
+		t.Fatal(err)
+	}
+	var calls atomic.Int64
+	r := run(t, c, b, func(k *treaty.Consumer) {
+		k.Handle("orders.paid.v1", func(context.Context, *treaty.Delivered) error {
+			calls.Add(1)
+			return errors.New("not now")
+		})
+	})
+	r.until(treaty.Retried, most)
+	time.Sleep(200 * time.Millisecond)
+	if n := calls.Load(); n != most {
+		t.Errorf("%d events are held, and there are places for %d", n, most)
+	}
+	r.stop()
+	if n := r.Counts()[treaty.Returned]; n < most {
+		t.Errorf("%d were given up, and %d were held", n, most)
+	}
+}
