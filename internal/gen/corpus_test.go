@@ -217,6 +217,15 @@ func TestFolderOwn(t *testing.T) {
 	}
 }
 
+// TestGoPackage: titles whose words are no package of Go give one all the same.
+func TestGoPackage(t *testing.T) {
+	for title, want := range map[string]string{"Orders events": "ordersevents", "Main": "eventsmain", "Documentation": "eventsdocumentation", "type": "eventstype", "店": "events", "1st": "events1st"} {
+		if got := goPackage(title); got != want {
+			t.Errorf("%s is the package %s, and not %s", title, got, want)
+		}
+	}
+}
+
 // TestPackageNames: what no language has as a name of a package is refused.
 func TestPackageNames(t *testing.T) {
 	model := ModelOf(withPayload(t, `{"type":"string"}`), Everything)

@@ -176,7 +176,8 @@ func goPackage(title string) string {
 		}
 		return -1
 	}, name)
-	if name == "" || unicode.IsDigit(rune(name[0])) || token.IsKeyword(name) {
+	// Of main the go command wants a program, and documentation it leaves out.
+	if name == "" || unicode.IsDigit(rune(name[0])) || token.IsKeyword(name) || name == "main" || name == "documentation" {
 		name = "events" + name
 	}
 	return name

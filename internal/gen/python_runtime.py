@@ -1972,6 +1972,15 @@ def read_message(
         if kind not in ("application/cloudevents", "application/cloudevents+json"):
             fail(f"{_quote(kind)} is not read here; one event in JSON is", "", "mode")
         return read_members(body), False
+    telling = ["specversion", "id", "source", "type"][: 1 if protocol == "mqtt" else 4]
+    marks = {p + name for p in _PREFIXES[protocol] for name in telling}
+    begin = body.lstrip(" \t\r\n") if isinstance(body, str) else body.lstrip(b" \t\r\n")
+    if (
+        not content_type
+        and begin[:1] in ("{", b"{")
+        and marks.isdisjoint(header for header, _ in texts)
+    ):
+        return read_members(body), False  # nothing says binary mode
     event: dict[str, Any] = {}
     for header, value in texts:
         prefix = next((p for p in _PREFIXES[protocol] if header.startswith(p)), None)

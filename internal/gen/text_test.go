@@ -133,6 +133,9 @@ func textVectors(t *testing.T) (all []textVector) {
 				v.Want, v.Pointer = "", "/datacontenttype"
 			}
 			add(v)
+			// Where nothing says the mode, an object is the event.
+			v.Message = map[string]any{"protocol": name, "headers": map[string]any{"x-other": "1"}, "body": " \n" + string(text)}
+			add(v)
 		}
 	}
 	good := 0

@@ -1783,6 +1783,19 @@ function unpack(
   return { event };
 }
 
+/** Whether no header says that a message is in binary mode, and its body may be the event. */
+function isBare(message: Message): boolean {
+  const telling =
+    message.protocol === "mqtt" ? ["specversion"] : ["specversion", "id", "source", "type"];
+  const found = Object.entries(message.headers).some(([header, value]) =>
+    prefixes[message.protocol].some((p) => {
+      const low = header.toLowerCase();
+      return value !== undefined && low.startsWith(p) && telling.includes(low.slice(p.length));
+    }),
+  );
+  return !found && /^[ \t\r\n]*\{/.test(message.body);
+}
+
 function contentTypeOf(message: Message): string | undefined {
   if (message.contentType !== undefined && message.contentType !== "") return message.contentType;
   if (message.protocol === "amqp" || message.protocol === "mqtt") return undefined;
@@ -2084,6 +2097,8 @@ export class Contract<E extends { readonly type: string }> {
         message: `${quote(kind.trim())} is not read here; one event in JSON is`,
       });
     }
+    if (contentType === undefined && isBare(message))
+      return this.inMode("structured", this.read(message.body));
     const unpacked = unpack(message, contentType);
     if ("problem" in unpacked) return invalid(unpacked.problem);
     const members = unpacked.event;

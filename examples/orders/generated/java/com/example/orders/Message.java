@@ -47,6 +47,9 @@ final class Message {
             }
             return new Read(Json.parse(body), false);
         }
+        if (content.isEmpty() && isBare(protocol, headers, body)) {
+            return new Read(Json.parse(body), false);
+        }
         ObjectNode event = Json.object();
         headers.forEach((header, given) -> attribute(event, protocol, header.toLowerCase(Locale.ROOT), value(given)));
         if (!content.isEmpty()) {
@@ -72,6 +75,28 @@ final class Message {
             event.put("data", text);
         }
         return new Read(event, true);
+    }
+
+    /** Whether no header says that a message is in binary mode, and its body may be the event. */
+    private static boolean isBare(Protocol protocol, Map<String, ?> headers, byte[] body) {
+        int at = 0;
+        while (body != null && at < body.length && " \t\r\n".indexOf(body[at]) >= 0) {
+            at++;
+        }
+        if (body == null || at == body.length || body[at] != '{') {
+            return false;
+        }
+        for (String header : headers.keySet()) {
+            String low = header.toLowerCase(Locale.ROOT);
+            for (String prefix : protocol.prefixes) {
+                String name = low.startsWith(prefix) ? low.substring(prefix.length()) : "";
+                if (name.equals("specversion")
+                        || protocol != Protocol.MQTT && (name.equals("id") || name.equals("source") || name.equals("type"))) {
+                    return false;
+                }
+            }
+        }
+        return true;
     }
 
     /** Whether the data of an event are JSON: those of no content type, and of any that ends in +json. */
