@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -196,8 +197,10 @@ func (r *reader) generate(n *syntax.Node) {
 		var g Generation
 		text := func(to *string, check func(string) string) func(*syntax.Node) {
 			return func(n *syntax.Node) {
-				if n.Kind != syntax.String || n.Value == "" {
+				if n.Kind != syntax.String {
 					r.fault(n, "%s is %s, but has to be a string", n.KeyName(), n.Kind)
+				} else if n.Value == "" {
+					r.fault(n, "%s is empty; write one, or leave it out", n.KeyName())
 				} else if why := check(n.Value); why != "" {
 					r.fault(n, "%s %q %s", n.KeyName(), n.Value, why)
 				}
@@ -206,7 +209,7 @@ func (r *reader) generate(n *syntax.Node) {
 		}
 		any := func(string) string { return "" }
 		r.object(item, "an entry of generate", map[string]func(*syntax.Node){
-			"target": text(&g.Target, any), "document": text(&g.Document, pathFault), "out": text(&g.Out, pathFault), "only": text(&g.Only, any), "package": text(&g.Package, any),
+			"target": text(&g.Target, any), "document": text(&g.Document, pathFault), "out": text(&g.Out, outFault), "only": text(&g.Only, any), "package": text(&g.Package, any),
 		})
 		for _, missing := range []struct{ name, value string }{{"target", g.Target}, {"document", g.Document}, {"out", g.Out}} {
 			if missing.value == "" && item.Is(syntax.Mapping) && item.Get(missing.name) == nil {
@@ -255,6 +258,15 @@ func pathFault(s string) string {
 		return "is no well-formed glob; close its brackets and braces"
 	}
 	return ""
+}
+
+// outFault says what is wrong with a folder that is written to. Whoever runs treaty
+// on a repository of others has not agreed to more than its folder.
+func outFault(s string) string {
+	if clean := path.Clean(s); clean == ".." || strings.HasPrefix(clean, "../") {
+		return "leads out of the folder of " + Name + "; have that in a folder above both, or give -o on the command line"
+	}
+	return pathFault(s)
 }
 
 // hosts reads names of hosts.
