@@ -558,3 +558,55 @@ func TestReceiptHoldsBack(t *testing.T) {
 		t.Errorf("%d were given up, and %d were held", n, most)
 	}
 }
+
+// stalling is a broker that is away for a while in the middle of a channel.
+type stalling struct {
+	broker.Broker
+	away atomic.Bool
+}
+
+func (s *stalling) Check(context.Context, broker.Channel) error {
+	if s.away.Load() {
+		return broker.ErrUnreachable
+	}
+	return nil
+}
+
+func (s *stalling) Subscribe(ctx context.Context, at broker.Channel, o broker.Options, handle func(broker.Delivery)) (broker.Subscription, error) {
+	n := 0
+	return s.Broker.Subscribe(ctx, at, o, func(d broker.Delivery) {
+		if n++; n == 5 {
+			s.away.Store(true)
+			time.Sleep(4 * time.Second)
+			s.away.Store(false)
+		}
+		handle(d)
+	})
+}
+
+// A broker that is away while a channel is read through has not come to its end.
+func TestReplayThroughAnOutage(t *testing.T) {
+	b, c := &stalling{Broker: open(t)}, load(t, vary{channel: "replay: {from: [earliest, time]}", operation: "replaySafe: true"})
+	p := producer(t, c, b)
+	const sent = 10
+	for i := range sent {
+		if _, err := p.Publish(t.Context(), "orders.paid.v1", fmt.Sprint(i), paid{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k, err := treaty.NewConsumer(c, b, "group", silent, treaty.Store(memory.New()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls atomic.Int64
+	k.Handle("orders.paid.v1", func(context.Context, *treaty.Delivered) error {
+		calls.Add(1)
+		return nil
+	})
+	if err := k.Replay(t.Context(), broker.Start{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := calls.Load(); n != sent {
+		t.Errorf("%d of %d events were handled", n, sent)
+	}
+}

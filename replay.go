@@ -23,6 +23,10 @@ import (
 // beginning is taken for read to its end.
 const quiet = 2 * time.Second
 
+// outage is how much longer that is after the broker has not answered: whoever
+// reads from it has yet to come back.
+const outage = 8 * time.Second
+
 // Replay hands the events that are kept, from a place on, to the handlers once
 // more, and returns when it has come to what was there when it began. It reads
 // beside the group, whose place stays where it is, and asks no store: each event
@@ -121,6 +125,19 @@ func (r *reading) quiet() bool {
 	return r.open.Load() == 0 && time.Since(time.Unix(0, r.last.Load())) >= quiet
 }
 
+// answers reports whether the broker is there, of which a silence may be the end
+// of what it has, as far as it can be asked.
+func (c *Consumer) answers(ctx context.Context, in *inlet) bool {
+	checker, ok := c.broker.(broker.Checker)
+	if !ok {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, quiet)
+	defer cancel()
+	err := checker.Check(ctx, broker.Channel{Address: in.at.Address, Settings: in.at.Settings})
+	return !errors.Is(err, broker.ErrUnreachable) && !broker.Ended(err)
+}
+
 // readThrough hands over what a channel has from a place up to what was stored
 // before a time, and returns when it is handled.
 func (c *Consumer) readThrough(ctx context.Context, in *inlet, from broker.Start, until time.Time) error {
@@ -155,7 +172,11 @@ func (c *Consumer) readThrough(ctx context.Context, in *inlet, from broker.Start
 		case <-end:
 			waiting = false
 		case <-tick.C:
-			waiting = !is.quiet()
+			if is.quiet() {
+				if waiting = !c.answers(ctx, in); waiting {
+					is.last.Store(time.Now().Add(outage).UnixNano())
+				}
+			}
 		case <-s.Done():
 			return s.Err()
 		case <-ctx.Done():
