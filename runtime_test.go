@@ -284,6 +284,7 @@ func TestProducerRefuses(t *testing.T) {
 		{"orders.paid.v1", "a", json.RawMessage(`{"order":`), nil, "/data"},
 		{"orders.paid.v1", "a", paid{Order: strings.Repeat("x", 300)}, nil, "and the channel takes 200"},
 		{"orders.paid.v1", "a", paid{}, func(e *treaty.Event) { e.ID = "" }, "id is required"},
+		{"orders.cancelled.v1", "a", map[string]any{"order": "a"}, func(e *treaty.Event) { e.Source = "" }, "/source: it has no source; one that New makes"},
 		{"orders.paid.v1", "a", paid{}, func(e *treaty.Event) { e.Source = "/else" }, `source is "/else", and the contract has "/orders"`},
 	} {
 		e, err := p.New(test.kind, test.subject, test.data)
