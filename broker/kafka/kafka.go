@@ -534,7 +534,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	}
 	// Several times as much is in memory: what is handled, and what comes meanwhile,
 	// and what was compressed.
-	opts := append([]kgo.Opt{kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(256 << 10), kgo.FetchMaxWait(time.Second), kgo.KeepRetryableFetchErrors()}, b.options...)
+	opts := append([]kgo.Opt{kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(1 << 20), kgo.FetchMaxWait(time.Second), kgo.KeepRetryableFetchErrors()}, b.options...)
 	if s.group == "" {
 		at := map[int32]kgo.Offset{}
 		for p, o := range offsets[topic] {
