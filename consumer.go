@@ -532,6 +532,9 @@ type fault struct {
 func (c *Consumer) take(in *inlet, d broker.Delivery, replayed bool) {
 	t := &task{delivery: d, inlet: in, replayed: replayed}
 	t.Delivered = Delivered{Channel: in.Name, Address: in.at.Address, Group: c.group, Replayed: replayed, task: t}
+	if c.beats != nil {
+		c.beats.add(t)
+	}
 	if in.held != nil {
 		// The broker counts it as handled, and would bring any number more.
 		select {
@@ -539,9 +542,6 @@ func (c *Consumer) take(in *inlet, d broker.Delivery, replayed bool) {
 			t.holds = true
 		case <-c.ctx.Done():
 		}
-	}
-	if c.beats != nil {
-		c.beats.add(t)
 	}
 	mode, err := c.broker.Binding().DecodeInto(&t.event, d.Message())
 	if err != nil {

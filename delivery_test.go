@@ -58,7 +58,7 @@ operations:
     x-delivery: {maxInFlight: 30}
 `
 
-func loadText(t *testing.T, text string) *contract.Contract {
+func loadText(t testing.TB, text string) *contract.Contract {
 	t.Helper()
 	c, err := treaty.Load(t.Context(), fstest.MapFS{"c.yaml": {Data: []byte(text)}}, "c.yaml")
 	if err != nil {
@@ -501,14 +501,12 @@ func TestUncommittableIsAnAttempt(t *testing.T) {
 
 // A request for a backfill is held to the message that the contract has for it.
 func TestBackfillRequestOfTheContract(t *testing.T) {
-	text := strings.NewReplacer("$channel", "bootstrap: {mode: request, channel: '#/channels/requests'}", "$operation", "start: bootstrap", "$policy", "",
-		"    address: requests\n", `    address: requests
+	b, c := open(t), load(t, vary{channel: "bootstrap: {mode: request, channel: '#/channels/requests'}", operation: "start: bootstrap", edit: []string{"    address: requests\n", `    address: requests
     messages:
       asked:
         headers: {type: object, required: [type, source], properties: {type: {type: string, const: backfill.asked.v1}, source: {type: string, const: /billing}}}
         payload: {type: object, required: [channel, group, until]}
-`).Replace(document)
-	b, c := open(t), loadText(t, text)
+`}})
 	r := run(t, c, b, func(k *treaty.Consumer) {
 		k.HandleAll(func(context.Context, *treaty.Delivered) error { return nil })
 	})
@@ -524,15 +522,11 @@ func TestBackfillRequestOfTheContract(t *testing.T) {
 
 // What is acknowledged on receipt is not taken without end when its handler fails.
 func TestReceiptHoldsBack(t *testing.T) {
-	text := strings.NewReplacer("$channel", "", "$operation", "ack: on-receipt, maxInFlight: 4", "$policy", "", "delay: PT0.01S, maxDelay: PT0.02S", "delay: PT1M").Replace(document)
-	c, err := treaty.Load(t.Context(), fstest.MapFS{"c.yaml": {Data: []byte(text)}}, "c.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := open(t)
+	b, c := open(t), load(t, vary{operation: "ack: on-receipt, maxInFlight: 4", edit: []string{"delay: PT0.01S, maxDelay: PT0.02S", "delay: PT1M"}})
 	const sent, most = 3000, 4 + 1024
 	events := make([]*treaty.Event, sent)
 	p := producer(t, c, b)
+	var err error
 	for i := range events {
 		if events[i], err = p.New("orders.paid.v1", fmt.Sprint(i), paid{}); err != nil {
 			t.Fatal(err)

@@ -30,9 +30,9 @@ const outage = 8 * time.Second
 // Replay hands the events that are kept, from a place on, to the handlers once
 // more, and returns when it has come to what was there when it began. It reads
 // beside the group, whose place stays where it is, and asks no store: each event
-// has its effect again, with Replayed set; in a transaction where there is an Inbox. The contract has to allow it, with
-// replay on the channel and, where there is one, replaySafe on the operation. A
-// consumer that replays does not Run.
+// has its effect again, with Replayed set; in a transaction where there is an Inbox.
+// The contract has to allow it, with replay on the channel and, where there is one,
+// replaySafe on the operation. A consumer that replays does not Run.
 func (c *Consumer) Replay(ctx context.Context, from broker.Start) (err error) {
 	if c.ran.Swap(true) {
 		return usage("replaying %s: it has run; make another consumer", c.group)
@@ -282,10 +282,7 @@ const day = 24 * time.Hour
 // while it is being, and one for each of the days that a store may remember.
 func (c *Consumer) marks(in *inlet) (held store.Identity, days []store.Identity) {
 	held = store.Identity{Group: c.group, Key: "bootstrap\t" + in.at.Address}
-	window := store.DefaultWindow
-	if d := in.Delivery; d != nil && d.Dedupe != nil {
-		window = max(window, d.Dedupe.Window)
-	}
+	window := max(store.DefaultWindow, in.window())
 	for at := c.now().UTC(); window > -day; window -= day {
 		days = append(days, store.Identity{Group: c.group, Key: held.Key + at.Format("\t2006-01-02")})
 		at = at.Add(-day)
@@ -306,6 +303,19 @@ func (c *Consumer) memory() store.Store {
 	return c.store
 }
 
+// remember has it remembered that marks are set.
+func (c *Consumer) remember(ctx context.Context, marks ...store.Identity) error {
+	if st := c.memory(); st != nil {
+		return st.Done(ctx, marks...)
+	}
+	for _, mark := range marks {
+		if _, err := c.inbox.Once(ctx, mark, func(context.Context) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // bootstrapped is whether a channel was bootstrapped. Where it was not, no other
 // member of the group begins with it until end is called, with whether it is now.
 func (c *Consumer) bootstrapped(ctx context.Context, in *inlet) (known bool, end func(now bool) error, err error) {
@@ -322,8 +332,7 @@ func (c *Consumer) bootstrapped(ctx context.Context, in *inlet) (known bool, end
 			if !now {
 				return nil
 			}
-			_, err := c.inbox.Once(ctx, days[0], func(context.Context) error { return nil })
-			return err
+			return c.remember(ctx, days[0])
 		}, nil
 	}
 	for {
@@ -344,7 +353,7 @@ func (c *Consumer) bootstrapped(ctx context.Context, in *inlet) (known bool, end
 			return false, func(now bool) error {
 				alive()
 				if now {
-					return st.Done(ctx, held, days[0])
+					return c.remember(ctx, held, days[0])
 				}
 				return st.Release(context.WithoutCancel(ctx), held)
 			}, nil
@@ -383,7 +392,7 @@ func (c *Consumer) keepAlive(st store.Store, id store.Identity) (stop func()) {
 }
 
 // stayBootstrapped remembers today that the group is, and returns what does so
-// each day until ctx ends; nil where nothing was to be bootstrapped.
+// each hour until ctx ends; nil where nothing was to be bootstrapped.
 func (c *Consumer) stayBootstrapped(ctx context.Context) func() {
 	var all []*inlet
 	for _, in := range c.inlets {
@@ -397,20 +406,14 @@ func (c *Consumer) stayBootstrapped(ctx context.Context) func() {
 	remember := func() {
 		for _, in := range all {
 			_, days := c.marks(in)
-			var err error
-			if st := c.memory(); st != nil {
-				err = st.Done(ctx, days[0])
-			} else {
-				_, err = c.inbox.Once(ctx, days[0], func(context.Context) error { return nil })
-			}
-			if err != nil && ctx.Err() == nil {
+			if err := c.remember(ctx, days[0]); err != nil && ctx.Err() == nil {
 				c.log.Warn("remembering that a group is bootstrapped", "group", c.group, "channel", in.Name, "err", err)
 			}
 		}
 	}
 	remember()
 	return func() {
-		tick := time.NewTicker(day / 24)
+		tick := time.NewTicker(time.Hour)
 		defer tick.Stop()
 		for {
 			select {

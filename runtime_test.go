@@ -88,18 +88,16 @@ operations:
 `
 
 // vary is what a test's contract has beside the common.
-type vary struct{ channel, operation, policy string }
+type vary struct {
+	channel, operation, policy string
+	edit                       []string // pairs of what stands in it, and what stands there instead
+}
 
 func load(t *testing.T, v vary) *contract.Contract { t.Helper(); return loadFor(t, v) }
 
 func loadFor(t testing.TB, v vary) *contract.Contract {
 	t.Helper()
-	text := strings.NewReplacer("$channel", v.channel, "$operation", v.operation, "$policy", v.policy).Replace(document)
-	c, err := treaty.Load(t.Context(), fstest.MapFS{"c.yaml": {Data: []byte(text)}}, "c.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return loadText(t, strings.NewReplacer(append([]string{"$channel", v.channel, "$operation", v.operation, "$policy", v.policy}, v.edit...)...).Replace(document))
 }
 
 func open(t *testing.T) broker.Broker {
@@ -508,13 +506,7 @@ func TestDefaults(t *testing.T) {
 		{"defaults: applied", 1, paid{Order: "none", Amount: 7}},
 		{"", 0, paid{}},
 	} {
-		text := strings.NewReplacer("order: {type: string}\n            amount: {type: integer, minimum: 0}", "order: {type: string, default: none}\n            amount: {type: integer, minimum: 0}",
-			"$channel", "guarantee: at-least-once", "$operation", "ack: after-processing", "$policy", test.policy).Replace(document)
-		c, err := treaty.Load(t.Context(), fstest.MapFS{"c.yaml": {Data: []byte(text)}}, "c.yaml")
-		if err != nil {
-			t.Fatal(err)
-		}
-		b := open(t)
+		b, c := open(t), load(t, vary{policy: test.policy, edit: []string{"order: {type: string}\n            amount", "order: {type: string, default: none}\n            amount"}})
 		var got paid
 		r := run(t, c, b, func(k *treaty.Consumer) {
 			treaty.On(k, "orders.paid.v1", func(_ context.Context, d *treaty.Delivered, data paid) error {
@@ -801,14 +793,9 @@ func TestDrainOfLateBroker(t *testing.T) {
 // What was given back unhandled was no attempt, however often the broker had to
 // deliver it.
 func TestDeliveriesAreNoAttempts(t *testing.T) {
-	for _, scope := range []string{"{scope: key, key: subject}", "{scope: none}"} {
+	for _, scope := range []string{"key, key: subject", "none"} {
 		t.Run(scope, func(t *testing.T) {
-			text := strings.NewReplacer("{scope: key, key: subject}", scope, "$channel", "guarantee: at-least-once", "$operation", "ack: after-processing", "$policy", "").Replace(document)
-			c, err := treaty.Load(t.Context(), fstest.MapFS{"c.yaml": {Data: []byte(text)}}, "c.yaml")
-			if err != nil {
-				t.Fatal(err)
-			}
-			b := open(t)
+			b, c := open(t), load(t, vary{edit: []string{"{scope: key, key: subject, ", "{scope: " + scope + ", "}})
 			if _, err := producer(t, c, b).Publish(t.Context(), "orders.paid.v1", "s", paid{}); err != nil {
 				t.Fatal(err)
 			}
@@ -864,13 +851,7 @@ func TestAtMostOnce(t *testing.T) {
 }
 
 func TestExpires(t *testing.T) {
-	text := strings.NewReplacer("$channel", "guarantee: at-least-once", "$operation", "ack: after-processing", "$policy", "").Replace(document)
-	text = strings.Replace(text, "      cancelled:\n", "        x-delivery: {expires: PT1M}\n      cancelled:\n", 1)
-	c, err := treaty.Load(t.Context(), fstest.MapFS{"c.yaml": {Data: []byte(text)}}, "c.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := open(t)
+	b, c := open(t), load(t, vary{edit: []string{"      cancelled:\n", "        x-delivery: {expires: PT1M}\n      cancelled:\n"}})
 	r := run(t, c, b, func(k *treaty.Consumer) {
 		k.Handle("orders.paid.v1", func(context.Context, *treaty.Delivered) error { return nil })
 	})

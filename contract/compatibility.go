@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/treaty-events/treaty/internal/syntax"
+	"github.com/treaty-events/treaty/schema"
 )
 
 // Compatibility is the policy of a document, a channel or a message
@@ -23,6 +24,18 @@ type Compatibility struct {
 	FormatsAnnotate bool // formats say something, and decide nothing
 
 	stated map[string]*syntax.Node
+}
+
+// Profile is what the policy says of schemas.
+func (c Compatibility) Profile() schema.Profile {
+	return schema.Profile{Declared: !c.ProducersOpen, Tolerant: c.ReadersTolerant, OpenEnums: c.EnumsOpen, DefaultsApply: c.DefaultsApplied, FormatsIgnore: c.FormatsAnnotate}
+}
+
+// Profile is what the policy of a message says of its payload.
+func (m *Message) Profile() schema.Profile {
+	p := m.Compatibility.Profile()
+	p.Envelope = m.Envelope.PayloadIsEnvelope
+	return p
 }
 
 // Stated returns the node where a key of x-compatibility was stated, at the

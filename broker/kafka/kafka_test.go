@@ -69,15 +69,22 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestAcks: what is published is acknowledged by whom the channel asks for, and the
-// URL can only ask for more.
-func TestAcks(t *testing.T) {
+// alone is a cluster of a test's own, with the topic a.
+func alone(t *testing.T) *kfake.Cluster {
+	t.Helper()
 	kafka.SetDial(nil)
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "a"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cluster.Close()
+	t.Cleanup(cluster.Close)
+	return cluster
+}
+
+// TestAcks: what is published is acknowledged by whom the channel asks for, and the
+// URL can only ask for more.
+func TestAcks(t *testing.T) {
+	cluster := alone(t)
 	var seen atomic.Int32
 	cluster.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
@@ -126,12 +133,7 @@ func TestAcks(t *testing.T) {
 // TestSession: a cluster that does not take a member for so long says so, and the
 // subscription does not wait for ever. Times of nothing are refused at once.
 func TestSession(t *testing.T) {
-	kafka.SetDial(nil)
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "a"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cluster.Close()
+	cluster := alone(t)
 	url := "kafka://" + cluster.ListenAddrs()[0]
 	for _, query := range []string{"?commit=0s", "?session=0s"} {
 		if _, err := broker.Open(t.Context(), url+query, kafka.Adapter); !errors.Is(err, broker.ErrUsage) {

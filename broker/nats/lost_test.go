@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -13,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	natsgo "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -21,20 +19,6 @@ import (
 	"github.com/treaty-events/treaty/broker/nats"
 	"github.com/treaty-events/treaty/event"
 )
-
-func serve(t *testing.T) string {
-	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server did not start")
-	}
-	return "nats://" + s.Addr().(*net.TCPAddr).String()
-}
 
 func open(t *testing.T, url string) broker.Broker {
 	t.Helper()
@@ -71,7 +55,7 @@ func publish(t *testing.T, b broker.Broker, c broker.Channel, from, to int) {
 // not heard of for a while. A reader goes on behind what came; a group has lost
 // its place and says so.
 func TestConsumerGone(t *testing.T) {
-	url := serve(t)
+	url := "nats://" + alone(t).Addr().String()
 	b := open(t, url)
 	conn, err := natsgo.Connect(url)
 	if err != nil {
@@ -154,7 +138,7 @@ func TestConsumerGone(t *testing.T) {
 
 // TestSingleActive: of the members of a group one is active; when it ends the next
 // goes on behind it, and when it vanishes the next does what it left first.
-func TestSingleActive(t *testing.T) { singleActive(t, serve(t)) }
+func TestSingleActive(t *testing.T) { singleActive(t, "nats://"+alone(t).Addr().String()) }
 
 // TestRealSingleActive is the same on a server that runs already, an old one.
 func TestRealSingleActive(t *testing.T) {
@@ -261,7 +245,7 @@ func singleActive(t *testing.T, url string) {
 // TestRecall: what a member leaves unsettled comes to the next in its order and
 // before what is behind it, whatever was settled in between, in whatever order
 // some was returned, and without waiting for AckWait.
-func TestRecall(t *testing.T) { recall(t, serve(t)) }
+func TestRecall(t *testing.T) { recall(t, "nats://"+alone(t).Addr().String()) }
 
 // TestRecallReal is the same on a server that runs already, an old one.
 func TestRecallReal(t *testing.T) {

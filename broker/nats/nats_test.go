@@ -16,16 +16,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
-		Username: "treaty", Password: "secret", MaxPayload: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server did not start")
-	}
+	s := alone(t, func(o *server.Options) { o.Username, o.Password, o.MaxPayload = "treaty", "secret", 1<<20 })
 	brokertest.Run(t, harness(s.Addr().String(), "treaty:secret@"))
 }
 
@@ -61,15 +52,7 @@ func TestCredentialsMissing(t *testing.T) {
 // TestToken: a token is written where a user without a password would be, or is a
 // parameter.
 func TestToken(t *testing.T) {
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, Authorization: "secret"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server did not start")
-	}
+	s := alone(t, func(o *server.Options) { o.Authorization = "secret" })
 	address := s.Addr().String()
 	for _, url := range []string{"nats://secret@" + address, "nats://" + address + "?token=secret"} {
 		b, err := broker.Open(t.Context(), url, nats.Adapter)
@@ -107,9 +90,13 @@ func TestWildcard(t *testing.T) {
 }
 
 // alone is a server of a test's own.
-func alone(t *testing.T) *server.Server {
+func alone(t *testing.T, changes ...func(*server.Options)) *server.Server {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
+	o := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true}
+	for _, change := range changes {
+		change(o)
+	}
+	s, err := server.NewServer(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,11 +63,6 @@ func kept(c *contract.Channel) bool {
 		d.Retention != nil && d.Retention.Policy != "none" && d.Retention.Policy != "until-consumed" && d.Retention.Policy != ""
 }
 
-// profileOf is a policy as schemas are asked about.
-func profileOf(c contract.Compatibility) schema.Profile {
-	return schema.Profile{Declared: !c.ProducersOpen, Tolerant: c.ReadersTolerant, OpenEnums: c.EnumsOpen, DefaultsApply: c.DefaultsApplied, FormatsIgnore: c.FormatsAnnotate}
-}
-
 // half is the payload or the headers of a message.
 type half struct {
 	name string
@@ -128,7 +123,7 @@ func (x *comparer) comparePart(p half, old, new *contract.Message, pair *message
 		c.Advice = []string{"compare the two by hand, and accept the change in treaty.yaml under ignores if it breaks nobody"}
 		return
 	}
-	profile := profileOf(old.Compatibility)
+	profile := old.Compatibility.Profile()
 	worst := Compatible
 	for _, q := range x.questions(old, pair.channel, direction) {
 		super, sub := oldSchema, newSchema
@@ -496,7 +491,7 @@ func (x *comparer) brokenConsumers(p half, declared []declaredConsumer, old, new
 		}
 		own := profile
 		if c.message.Compatibility.IsStated() {
-			own = profileOf(c.message.Compatibility)
+			own = c.message.Compatibility.Profile()
 			own.Declared, own.FormatsIgnore = profile.Declared, profile.FormatsIgnore
 		}
 		if schema.Contains(reader, new, own).Verdict != schema.Contained && schema.Contains(reader, old, own).Verdict == schema.Contained {

@@ -49,7 +49,7 @@ func ReusedFields(release, old, new *contract.Contract, o Comparing) []*Change {
 			if err != nil || err2 != nil {
 				continue
 			}
-			found := schema.Contains(before, after, profileOf(was.Compatibility))
+			found := schema.Contains(before, after, was.Compatibility.Profile())
 			if found.Verdict == schema.Contained {
 				continue
 			}

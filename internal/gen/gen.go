@@ -173,7 +173,7 @@ func (in *Input) Rules(e *Event, writer bool) (*Rules, error) {
 	}
 	one := e.Message()
 	for _, m := range e.Messages[1:] {
-		if profileOf(m.Compatibility) != profileOf(one.Compatibility) {
+		if m.Compatibility.Profile() != one.Compatibility.Profile() {
 			return nil, apart(e, m, "another policy (x-compatibility)")
 		}
 		if in.Contract.SameSchema(one.Headers, m.Headers) && m.Envelope.Mode == one.Envelope.Mode {
@@ -192,7 +192,7 @@ func (in *Input) Rules(e *Event, writer bool) (*Rules, error) {
 
 // rules are those of a message.
 func (in *Input) rules(e *Event, m *contract.Message, writer bool) (*Rules, error) {
-	profile := profileOf(m.Compatibility)
+	profile := m.Profile()
 	portable := func(n *syntax.Node, d schema.Dialect) ([]byte, error) { return in.portable(n, d, profile, writer) }
 	r := &Rules{}
 	if t := m.Payload; t != nil {
@@ -231,10 +231,6 @@ func (in *Input) rules(e *Event, m *contract.Message, writer bool) (*Rules, erro
 	return r, nil
 }
 
-func profileOf(p contract.Compatibility) schema.Profile {
-	return schema.Profile{Declared: !p.ProducersOpen, Tolerant: p.ReadersTolerant, OpenEnums: p.EnumsOpen, DefaultsApply: p.DefaultsApplied, FormatsIgnore: p.FormatsAnnotate}
-}
-
 // portable is the plain form of a schema under a profile.
 func (in *Input) portable(n *syntax.Node, d schema.Dialect, profile schema.Profile, writer bool) ([]byte, error) {
 	if in.compiler == nil {
@@ -268,7 +264,7 @@ func (in *Input) BranchRules(s *Shape, b *Branch) ([]byte, error) {
 		return fmt.Appendf(nil, `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":%q}`, name), nil
 	}
 	// What any reader of the contract lets pass is of some branch.
-	profile := profileOf(in.Contract.Compatibility)
+	profile := in.Contract.Compatibility.Profile()
 	profile.Declared = false
 	for _, e := range in.Events {
 		for _, m := range e.Messages {
@@ -411,8 +407,10 @@ func Plan(t *Target, in *Input, dir string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.files = append(files, File{manifestName, append(text, '\n')})
-	slices.SortFunc(f.files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	// The manifest is written first, so that what is left of a run that ended early is
+	// known as treaty's by the next.
+	f.files = append([]File{{manifestName, append(text, '\n')}}, files...)
 	old, err := os.ReadFile(filepath.Join(dir, manifestName))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -520,20 +518,8 @@ func (f *Folder) Write() (written, removed []string, err error) {
 			removed = append(removed, name)
 		}
 	}
-	// The manifest is written first, so that what is left of a run that ended early is
-	// known as treaty's by the next.
-	order := slices.Clone(f.files)
-	slices.SortStableFunc(order, func(a, b File) int {
-		first := func(file File) int {
-			if file.Path == manifestName {
-				return 0
-			}
-			return 1
-		}
-		return first(a) - first(b)
-	})
 	made := map[string]bool{}
-	for _, file := range order {
+	for _, file := range f.files {
 		if have, err := root.ReadFile(filepath.FromSlash(file.Path)); err == nil && string(have) == string(file.Text) {
 			continue
 		}

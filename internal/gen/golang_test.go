@@ -393,7 +393,7 @@ func goVectors(t *testing.T, pkg string, m *Model, samples, misses int) (all []g
 		if err != nil {
 			t.Fatal(err)
 		}
-		profile := profileOf(of.Compatibility)
+		profile := of.Compatibility.Profile()
 		reader, writer := s.Read(profile), s.Written(profile)
 		holds = reader.ValidJSON
 		good, err := reader.Sample(1, samples)

@@ -138,8 +138,7 @@ type attribute struct {
 
 func compile(c *schema.Compiler, m *contract.Message, side Side) (*Message, error) {
 	h := &Message{Message: m}
-	p := m.Compatibility
-	profile := schema.Profile{Declared: !p.ProducersOpen, Tolerant: p.ReadersTolerant, OpenEnums: p.EnumsOpen, DefaultsApply: p.DefaultsApplied, FormatsIgnore: p.FormatsAnnotate, Envelope: m.Envelope.PayloadIsEnvelope}
+	profile := m.Profile()
 	sided := func(s *schema.Schema) *schema.Schema {
 		if side == Writer {
 			return s.Written(profile)

@@ -282,6 +282,7 @@ public record ShopOpened(
                         "string"]},"street":{"type":["string"]}},"required":["street"],"unevaluatedProperties":false},
                         "id":{"type":["string"]},"source":{"type":["string"]},"specversion":{"const":"1.0"},"subject":{
                         "type":["string"]},"type":{"const":"shops.opened.v1"}},"required":["specversion","id","source",
-                        "type","data"],"unevaluatedProperties":false}}}}""");
+                        "type","data"],"allOf":[{"patternProperties":{"^([a-z0-9]{1,3}|[a-ce-z0-9][a-z0-9]{3}|d[b-z0-9][a-z0-9]{2}|da[a-su-z0-9][a-z0-9]|dat[b-z0-9]|[a-z0-9]{5,})$":true}}],
+                        "unevaluatedProperties":false}}}}""");
     }
 }
