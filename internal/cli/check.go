@@ -274,10 +274,8 @@ func (a *app) eventFiles(names []string) ([]*diag.File, error) {
 		path := a.absolute(name)
 		info, err := os.Stat(path)
 		switch {
-		case err != nil && os.IsNotExist(err):
-			return nil, fmt.Errorf("--event %s: the file does not exist%s", name, nearFile(path))
 		case err != nil:
-			return nil, fmt.Errorf("--event %s: %w", name, cause(err))
+			return nil, unread("--event", name, path, err)
 		case info.IsDir():
 			return nil, fmt.Errorf("--event %s is a folder; name a file that holds an event, a batch or JSON lines", name)
 		}

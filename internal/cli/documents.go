@@ -217,6 +217,17 @@ func nearFile(path string) string {
 	return ""
 }
 
+// unread is the error of a file that a flag names and that cannot be read.
+func unread(flag, name, path string, err error) error {
+	switch text := strings.TrimSpace(name); {
+	case text != "" && strings.IndexByte(`{["`, text[0]) >= 0:
+		return fmt.Errorf("%s takes the name of a file; to give JSON itself, write it to the standard input and give %s -", flag, flag)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s %s: the file does not exist%s", flag, name, nearFile(path))
+	}
+	return fmt.Errorf("%s %s: %w", flag, name, cause(err))
+}
+
 // walk finds the AsyncAPI documents below a folder whose names, relative to it
 // and with slashes, are wanted. Hidden folders and those of installed packages
 // are passed over, and so are links to folders.

@@ -245,10 +245,7 @@ func (p *publishing) readFile(name, flag string) ([]byte, error) {
 	}
 	text, err := os.ReadFile(p.absolute(name))
 	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("%s %s: the file does not exist%s", flag, name, nearFile(p.absolute(name)))
-		}
-		return nil, fmt.Errorf("%s %s: %w", flag, name, cause(err))
+		return nil, unread(flag, name, p.absolute(name), err)
 	}
 	return text, nil
 }
