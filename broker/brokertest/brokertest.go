@@ -1212,9 +1212,9 @@ func cut(s *suite) {
 	}
 }
 
-// cutOrder cuts every connection while calls of many messages are under way: what
-// is sent again may come twice, but of one key no message comes for the first time
-// behind a later one.
+// cutOrder cuts every connection while calls of many messages are under way, some
+// side by side: what is sent again may come twice, but of one key no message comes
+// for the first time behind a later one.
 func cutOrder(s *suite) {
 	if s.h.Reorders != "" {
 		s.Skip(s.h.Reorders)
@@ -1233,9 +1233,9 @@ func cutOrder(s *suite) {
 	c := s.channel()
 	box := s.subscribe(s.b, c, broker.Options{Group: "g", AckWait: s.ackWait()}, ack)
 	mine := open(s, s.h.Adapter, url)
-	calls, each := 4, 2000
+	keys, calls, each := 4, 4, 500
 	if s.h.Few {
-		calls, each = 3, 30
+		keys, calls, each = 2, 3, 15
 	}
 	stop := make(chan bool)
 	cutting := make(chan bool)
@@ -1250,44 +1250,64 @@ func cutOrder(s *suite) {
 			}
 		}
 	}()
-	failed := map[int]bool{} // which were not acknowledged: none of them need have come
-	for call := range calls {
-		var batch []broker.Message
-		for i := range each {
-			m := message(strconv.Itoa(call*each + i))
-			m.Key = "key"
-			batch = append(batch, m)
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		err := mine.Publish(ctx, c, batch...)
-		cancel()
-		var p *broker.PublishError
-		if errors.As(err, &p) {
-			for _, f := range p.Failed {
-				failed[call*each+f.Index] = true
-			}
-			s.Logf("%d of %d were not acknowledged, the first: %v", len(p.Failed), p.Of, p.Failed[0].Err)
-		} else if err != nil {
-			s.Fatal(err)
-		}
+	type sent struct {
+		key string
+		n   int // among those of the key
 	}
+	var mu sync.Mutex
+	failed := map[sent]bool{} // which were not acknowledged: none of them need have come
+	var callers sync.WaitGroup
+	for k := range keys {
+		key := fmt.Sprintf("key%d", k)
+		callers.Go(func() {
+			for call := range calls {
+				var batch []broker.Message
+				for i := range each {
+					m := message(fmt.Sprintf("%s %d", key, call*each+i))
+					m.Key = key
+					batch = append(batch, m)
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				err := mine.Publish(ctx, c, batch...)
+				cancel()
+				var p *broker.PublishError
+				if errors.As(err, &p) {
+					mu.Lock()
+					for _, f := range p.Failed {
+						failed[sent{key, call*each + f.Index}] = true
+					}
+					mu.Unlock()
+					s.Logf("%d of %d were not acknowledged, the first: %v", len(p.Failed), p.Of, p.Failed[0].Err)
+				} else if err != nil {
+					s.Error(err)
+					return
+				}
+			}
+		})
+	}
+	callers.Wait()
 	close(stop)
 	<-cutting
-	seen := map[int]bool{}
-	last, due := -1, calls*each-len(failed)
-	for due > 0 {
-		n, _ := strconv.Atoi(string(box.next().Message().Body))
-		if seen[n] {
+	if s.Failed() {
+		return
+	}
+	seen, last := map[sent]bool{}, map[string]int{}
+	for due := keys*calls*each - len(failed); due > 0; {
+		var m sent
+		if _, err := fmt.Sscan(string(box.next().Message().Body), &m.key, &m.n); err != nil {
+			s.Fatal(err)
+		}
+		if seen[m] {
 			continue
 		}
-		seen[n] = true
-		if !failed[n] {
+		seen[m] = true
+		if !failed[m] {
 			due--
 		}
-		if n < last {
-			s.Fatalf("number %d came for the first time behind number %d", n, last)
+		if m.n < last[m.key] {
+			s.Fatalf("number %d of %s came for the first time behind number %d", m.n, m.key, last[m.key])
 		}
-		last = n
+		last[m.key] = m.n
 	}
 }
 

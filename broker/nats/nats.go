@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,8 +44,11 @@ var Adapter = broker.Adapter{Name: "nats", Schemes: []string{"nats", "tls"}, Por
 // Broker is a connection to a NATS server.
 type Broker struct {
 	target *broker.Target
-	conn   *nats.Conn
+	conn   *nats.Conn // for all but publishing
 	js     jetstream.JetStream
+	outlet outlet
+	// options are those of every connection.
+	options []nats.Option
 	// AutoDeclare makes the stream of a channel that has none, when it is published
 	// or subscribed to.
 	AutoDeclare bool
@@ -101,8 +105,8 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 // Connect makes a Broker of a connection that nats.go makes.
 func Connect(ctx context.Context, t *broker.Target, urls string, options ...nats.Option) (*Broker, error) {
 	b := &Broker{target: t}
-	options = append(options, nats.Name("treaty"), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
-		nats.CustomReconnectDelay(broker.Backoff), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	b.options = append(options, nats.Name("treaty"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	options = append(slices.Clip(b.options), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.CustomReconnectDelay(broker.Backoff))
 	if until, ok := ctx.Deadline(); ok {
 		options = append(options, nats.Timeout(time.Until(until)))
 	}
@@ -115,12 +119,10 @@ func Connect(ctx context.Context, t *broker.Target, urls string, options ...nats
 		return nil, t.Fail("open", "", kind, err, "")
 	}
 	b.conn = conn
+	b.acks = acks{prefix: conn.NewInbox() + ".", calls: map[uint64]*call{}}
 	b.js, err = jetstream.New(conn)
 	if err == nil {
 		_, err = b.js.AccountInfo(ctx)
-	}
-	if err == nil {
-		err = b.listen()
 	}
 	if err != nil {
 		conn.Close()
@@ -136,16 +138,6 @@ func Connect(ctx context.Context, t *broker.Target, urls string, options ...nats
 		return nil, t.Fail("open", "", kind, err, advice)
 	}
 	return b, nil
-}
-
-// listen subscribes to the answers of streams.
-func (b *Broker) listen() error {
-	b.acks = acks{prefix: b.conn.NewInbox() + ".", calls: map[uint64]*call{}}
-	s, err := b.conn.Subscribe(b.acks.prefix+">", b.acks.came)
-	if err == nil {
-		err = s.SetPendingLimits(-1, -1)
-	}
-	return err
 }
 
 // Features is what JetStream can do.
@@ -174,6 +166,7 @@ func (b *Broker) Close() error {
 	if b.conn.IsConnected() {
 		_ = b.conn.FlushTimeout(time.Second) // what was settled last
 	}
+	b.outlet.close()
 	b.conn.Close()
 	if b.OnClose != nil {
 		return b.OnClose()

@@ -60,9 +60,7 @@ func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages .
 }
 
 // send sends messages, and sends again in their order what got lost on the way.
-// It is done here and not by the client's own asynchronous publishing, which
-// keeps what is sent while the connection is away: that would arrive before what
-// the connection took along. nil is that all went well.
+// nil is that all went well.
 func (b *Broker) send(ctx context.Context, subject string, messages []broker.Message) []error {
 	c := b.acks.begin(len(messages))
 	defer b.acks.end(c)
@@ -90,43 +88,50 @@ func (b *Broker) send(ctx context.Context, subject string, messages []broker.Mes
 				return c.all(open, ctx.Err())
 			}
 		}
-		if b.closed.Load() || b.conn.IsClosed() {
-			return c.all(open, nats.ErrConnectionClosed)
+		out, err := b.outlet.get(ctx, b)
+		if err != nil {
+			if b.closed.Load() || ctx.Err() != nil {
+				return c.all(open, err)
+			}
+			continue // nobody answers just now
 		}
 		c.expect(len(open))
-		connection := b.conn.Stats().Reconnects
 		sent := 0
 		for _, i := range open {
-			if !b.conn.IsConnected() || b.conn.Stats().Reconnects != connection {
-				break
+			err := made.fill(&messages[i])
+			if err == nil {
+				made.Reply = c.reply(i)
+				err = out.PublishMsg(&made.Msg)
 			}
-			if err := made.fill(&messages[i]); err != nil {
-				c.settle(i, err)
-				sent++
-				continue
+			if err != nil && !of(err) {
+				break // the connection: this and what is behind it goes over the next
 			}
-			made.Reply = c.reply(i)
-			if err := b.conn.PublishMsg(&made.Msg); errors.Is(err, nats.ErrReconnectBufExceeded) {
-				break
-			} else if err != nil {
+			if err != nil {
 				c.settle(i, err)
 			}
 			sent++
 		}
 		c.expect(sent - len(open)) // of the others no answer comes
-		if err := b.wait(ctx, c, connection); err != nil {
+		if err := b.wait(ctx, c, out); err != nil {
 			return c.all(c.open(), err)
 		}
 	}
 }
 
+// of is whether an error of publishing is of the message, and not of the
+// connection.
+func of(err error) bool {
+	return errors.Is(err, broker.ErrUsage) || errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) || errors.Is(err, nats.ErrBadHeaderMsg) || errors.Is(err, nats.ErrHeadersNotSupported)
+}
+
 // wait waits until all that was sent is answered, nothing has been for
-// publishWait, or the connection is another.
-func (b *Broker) wait(ctx context.Context, c *call, connection uint64) error {
+// publishWait, or the connection is gone. One on which nobody was answered for so
+// long is given up: its other end may be gone without a word.
+func (b *Broker) wait(ctx context.Context, c *call, out *nats.Conn) error {
 	const look = 50 * time.Millisecond
 	t := time.NewTicker(look)
 	defer t.Stop()
-	before, idle := int64(-1), 0
+	before, idle, heard := int64(-1), 0, uint64(0)
 	for {
 		select {
 		case <-c.wake:
@@ -137,16 +142,100 @@ func (b *Broker) wait(ctx context.Context, c *call, connection uint64) error {
 			return ctx.Err()
 		case <-t.C:
 			left := c.left.Load()
-			if left <= 0 || b.conn.IsClosed() || !b.conn.IsConnected() || b.conn.Stats().Reconnects != connection {
+			if left <= 0 || out.IsClosed() {
 				return nil
 			}
 			if idle++; left != before {
-				before, idle = left, 0
+				before, idle, heard = left, 0, b.acks.heard()
 			}
 			if time.Duration(idle)*look >= publishWait {
+				if b.acks.heard() == heard {
+					out.Close()
+				}
 				return nil
 			}
 		}
+	}
+}
+
+// outlet is the connection that messages are sent over. It does not come back by
+// itself as the other one does: what the client takes while it is away, or is
+// just about to be, would go out over the next and arrive before what this one
+// took along. So each round of sending has one connection, and a new one is made
+// for the first round that finds it gone.
+type outlet struct {
+	mu      sync.Mutex
+	conn    *nats.Conn
+	opening *opening // nil where nobody opens one
+}
+
+// opening is an attempt to connect, which all wait for that publish.
+type opening struct {
+	done chan struct{}
+	conn *nats.Conn
+	err  error
+}
+
+func (o *outlet) get(ctx context.Context, b *Broker) (*nats.Conn, error) {
+	o.mu.Lock()
+	if b.closed.Load() {
+		o.mu.Unlock()
+		return nil, nats.ErrConnectionClosed
+	}
+	if o.conn != nil && !o.conn.IsClosed() {
+		defer o.mu.Unlock()
+		return o.conn, nil
+	}
+	at := o.opening
+	if at == nil {
+		at = &opening{done: make(chan struct{})}
+		o.opening = at
+		go func() {
+			at.conn, at.err = b.dial()
+			o.mu.Lock()
+			o.conn, o.opening = at.conn, nil
+			closed := b.closed.Load()
+			o.mu.Unlock()
+			if closed && at.conn != nil {
+				at.conn.Close()
+			}
+			close(at.done)
+		}()
+	}
+	o.mu.Unlock()
+	select {
+	case <-at.done:
+		return at.conn, at.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// dial makes a connection to publish over, and listens on it to the answers of
+// streams.
+func (b *Broker) dial() (*nats.Conn, error) {
+	urls := strings.Join(b.conn.Servers(), ",") // those too that the first has told of
+	conn, err := nats.Connect(urls, append(slices.Clip(b.options), nats.NoReconnect(), nats.Timeout(broker.DefaultTimeout))...)
+	if err != nil {
+		return nil, err
+	}
+	s, err := conn.Subscribe(b.acks.prefix+">", b.acks.take)
+	if err == nil {
+		err = s.SetPendingLimits(-1, -1)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// close closes the connection; what is about to be made closes itself.
+func (o *outlet) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.conn != nil {
+		o.conn.Close()
 	}
 }
 
@@ -193,6 +282,13 @@ type acks struct {
 	mu     sync.Mutex
 	calls  map[uint64]*call
 	last   uint64
+	came   uint64 // how many
+}
+
+func (a *acks) heard() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.came
 }
 
 func (a *acks) begin(n int) *call {
@@ -213,8 +309,8 @@ func (a *acks) end(c *call) {
 	a.mu.Unlock()
 }
 
-// came is an answer.
-func (a *acks) came(m *nats.Msg) {
+// take takes an answer.
+func (a *acks) take(m *nats.Msg) {
 	id, index, _ := strings.Cut(m.Subject[len(a.prefix):], ".")
 	n, err1 := strconv.ParseUint(id, 36, 64)
 	i, err2 := strconv.ParseUint(index, 36, 32)
@@ -223,6 +319,7 @@ func (a *acks) came(m *nats.Msg) {
 	}
 	a.mu.Lock()
 	c := a.calls[n]
+	a.came++
 	a.mu.Unlock()
 	if c == nil || int(i) >= len(c.done) {
 		return // who waited for it has gone
