@@ -57,12 +57,11 @@ type Attribute struct {
 
 // Attribute returns the attribute of a name, nil where no schema describes it.
 func (e *Envelope) Attribute(name string) *Attribute {
-	for i := range e.Attributes {
-		if e.Attributes[i].Name == name {
-			return &e.Attributes[i]
-		}
+	i, ok := slices.BinarySearchFunc(e.Attributes, name, func(a Attribute, name string) int { return strings.Compare(a.Name, name) })
+	if !ok {
+		return nil
 	}
-	return nil
+	return &e.Attributes[i]
 }
 
 // Prefixes of header names that carry attributes in binary mode, by protocol

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 )
 
 // promise is a document of one channel with an x-delivery in flow style, a
@@ -164,11 +163,7 @@ func TestOrderingKeyOfMany(t *testing.T) {
 	}
 	b.WriteString("    S40: {required: [a], properties: {a: {type: string}}}\noperations:\n")
 	p := promise{delivery: "ordering: {scope: key, key: /data/id}", messages: "      M: {payload: {$ref: '#/components/schemas/S0'}}\n"}
-	start := time.Now()
 	holds(t, "delivery-ordering-key", strings.Replace(p.text(), "operations:\n", b.String(), 1))
-	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("it took %v", took)
-	}
 }
 
 func TestBootstrap(t *testing.T) {
