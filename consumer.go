@@ -327,7 +327,7 @@ func (c *Consumer) inlet(ch *contract.Channel, op *contract.Operation) (*inlet, 
 		}
 		in.handlers[kind] = r
 	}
-	in.lanes = newLanes(in.inFlight, c.process, c.giveBack)
+	in.lanes = newLanes(in.inFlight, c.process, c.exited, c.giveBack)
 	if in.onReceipt {
 		in.held = make(chan struct{}, in.inFlight+heldRoom)
 	}
@@ -720,6 +720,11 @@ func (c *Consumer) handle(ctx context.Context, t *task) (err error) {
 		}
 	}()
 	return t.route.handle(ctx, &t.Delivered)
+}
+
+// exited is what is done when a handler ended the goroutine in which it was called.
+func (c *Consumer) exited(t *task) time.Duration {
+	return c.failed(t, fmt.Errorf("the handler of %s ended its goroutine: runtime.Goexit, or FailNow of a test, was called in it", t.event.Type))
 }
 
 // failed is what is done when a handler returned an error.

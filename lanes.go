@@ -10,6 +10,7 @@ import (
 // holds back its own lane alone. Workers are made as they are needed, and stay.
 type lanes struct {
 	run     func(*task) time.Duration // how long the task has to wait to run again; negative: never
+	exited  func(*task) time.Duration // the same of a task that has ended the goroutine in which it ran
 	abandon func(*task)               // gives back what will not run any more
 	max     int                       // workers at a time
 
@@ -19,7 +20,7 @@ type lanes struct {
 	last     *lane
 	workers  int
 	parked   int                   // workers that wait for work
-	work     sync.Cond             // what they wait for
+	wake     sync.Cond             // what they wait for
 	waiting  map[*lane]*time.Timer // held back
 	draining bool
 	idle     chan struct{} // closed when it is draining and no worker is left
@@ -38,9 +39,9 @@ type lane struct {
 // done is what run returns for a task that has not to run again.
 const done = time.Duration(-1)
 
-func newLanes(max int, run func(*task) time.Duration, abandon func(*task)) *lanes {
-	l := &lanes{run: run, abandon: abandon, max: max, byKey: map[string]*lane{}, waiting: map[*lane]*time.Timer{}, idle: make(chan struct{})}
-	l.work.L = &l.mu
+func newLanes(max int, run, exited func(*task) time.Duration, abandon func(*task)) *lanes {
+	l := &lanes{run: run, exited: exited, abandon: abandon, max: max, byKey: map[string]*lane{}, waiting: map[*lane]*time.Timer{}, idle: make(chan struct{})}
+	l.wake.L = &l.mu
 	return l
 }
 
@@ -87,7 +88,7 @@ func (l *lanes) push(one *lane) {
 	switch {
 	case l.parked > 0:
 		l.parked--
-		l.work.Signal()
+		l.wake.Signal()
 	case l.workers < l.max:
 		l.workers++
 		go l.worker()
@@ -97,10 +98,15 @@ func (l *lanes) push(one *lane) {
 // worker runs tasks until there are to be no more.
 func (l *lanes) worker() {
 	l.mu.Lock()
+	l.work()
+}
+
+// work is what a worker does. It is called locked.
+func (l *lanes) work() {
 	for {
 		for !l.draining && l.ready == nil {
 			l.parked++
-			l.work.Wait()
+			l.wake.Wait()
 		}
 		if l.draining {
 			break
@@ -113,34 +119,59 @@ func (l *lanes) worker() {
 		one.running = true
 		t := one.first
 		l.mu.Unlock()
-		wait := l.run(t)
+		wait := l.step(one, t)
 		l.mu.Lock()
-		one.running = false
-		switch {
-		case wait < 0:
-			if one.first = t.next; one.first != nil {
-				t.next = nil
-				l.again(one)
-				continue
-			}
-			one.last = nil
-			if one.keyed {
-				delete(l.byKey, one.key)
-			}
-			one.key = ""
-			one.next, l.spare = l.spare, one
-		case l.draining:
-			l.mu.Unlock()
-			l.abandon(t)
-			l.mu.Lock()
-		default:
-			l.waiting[one] = time.AfterFunc(wait, func() { l.over(one) })
-		}
+		l.ran(one, t, wait)
 	}
 	if l.workers--; l.workers == 0 && l.draining {
 		close(l.idle)
 	}
 	l.mu.Unlock()
+}
+
+// step runs a task. Where that ends the goroutine, as runtime.Goexit does, and
+// FailNow of a test, another worker goes on.
+func (l *lanes) step(one *lane, t *task) (wait time.Duration) {
+	over := false
+	defer func() {
+		if over {
+			return
+		}
+		wait := l.exited(t)
+		go func() {
+			l.mu.Lock()
+			l.ran(one, t, wait)
+			l.work()
+		}()
+	}()
+	wait = l.run(t)
+	over = true
+	return wait
+}
+
+// ran is what comes after the first task of a lane has run. It is called locked.
+func (l *lanes) ran(one *lane, t *task, wait time.Duration) {
+	one.running = false
+	switch {
+	case wait < 0:
+		if one.first = t.next; one.first != nil {
+			t.next = nil
+			l.again(one)
+			return
+		}
+		one.last = nil
+		if one.keyed {
+			delete(l.byKey, one.key)
+		}
+		one.key = ""
+		one.next, l.spare = l.spare, one
+	case l.draining:
+		l.mu.Unlock()
+		l.abandon(t)
+		l.mu.Lock()
+	default:
+		l.waiting[one] = time.AfterFunc(wait, func() { l.over(one) })
+	}
 }
 
 // again puts a lane behind the others, for the worker that has run its first
@@ -171,7 +202,7 @@ func (l *lanes) stop() {
 	l.mu.Lock()
 	if !l.draining {
 		l.draining = true
-		l.work.Broadcast()
+		l.wake.Broadcast()
 		if l.workers == 0 {
 			close(l.idle)
 		}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -678,6 +679,38 @@ func TestInboxFails(t *testing.T) {
 	r.stop()
 	if calls["good"] != 5 || calls["fails"] != 3 || len(in.done) != 1 {
 		t.Errorf("handlers were called %v times, and %d events are done", calls, len(in.done))
+	}
+}
+
+// A handler that ends its goroutine has failed, and others go on where there is
+// but one at a time.
+func TestHandlerExits(t *testing.T) {
+	for _, with := range []treaty.ConsumerOption{treaty.Store(memory.New()), treaty.Inbox(&uncommitted{done: map[store.Identity]bool{}})} {
+		b, c := open(t), load(t, vary{operation: "maxInFlight: 1"})
+		calls := map[string]int{}
+		r := run(t, c, b, func(k *treaty.Consumer) {
+			treaty.On(k, "orders.paid.v1", func(_ context.Context, d *treaty.Delivered, data paid) error {
+				if calls[data.Order]++; data.Order == "exits" || data.Order == "once" && calls["once"] == 1 {
+					runtime.Goexit()
+				}
+				return nil
+			})
+		}, with)
+		p := producer(t, c, b)
+		for _, order := range []string{"exits", "once", "good"} {
+			if _, err := p.Publish(t.Context(), "orders.paid.v1", order, paid{Order: order}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.until(treaty.Handled, 2)
+		r.until(treaty.DeadLettered, 1)
+		r.stop()
+		if calls["exits"] != 3 || calls["once"] != 2 || calls["good"] != 1 {
+			t.Errorf("handlers were called %v times", calls)
+		}
+		if why := extension(dead(t, b, "orders.dlq", 1)[0], "dlqdetail"); !strings.Contains(why, "runtime.Goexit") {
+			t.Errorf("it is dead for %q", why)
+		}
 	}
 }
 
