@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -251,13 +252,39 @@ func (p *Producer) publish(ctx context.Context, channels []string, events []*Eve
 	return err
 }
 
-// encode holds events to the contract and makes their messages.
+// share is how many events of a call one core makes messages of, at least: the
+// broker has nothing to do until all events have been held to the contract.
+const share = 64
+
+// encode holds events to the contract and makes their messages. Those of a large
+// call are shared among the cores.
 func (p *Producer) encode(c *call, channels []string, events []*Event) error {
 	c.messages = slices.Grow(c.messages[:0], len(events))[:len(events)]
 	c.outlets = slices.Grow(c.outlets[:0], len(events))[:len(events)]
 	var wrong []error
-	for i, e := range events {
-		on := p.channel
+	if parts := min(runtime.GOMAXPROCS(0), len(events)/share); parts < 2 {
+		wrong = p.encodePart(c, channels, events, 0, len(events))
+	} else {
+		of := make([][]error, parts)
+		var all sync.WaitGroup
+		for i := range parts {
+			from, to := i*len(events)/parts, (i+1)*len(events)/parts
+			all.Go(func() { of[i] = p.encodePart(c, channels, events, from, to) })
+		}
+		all.Wait()
+		wrong = slices.Concat(of...)
+	}
+	if len(wrong) == 1 {
+		return wrong[0]
+	}
+	return errors.Join(wrong...)
+}
+
+// encodePart encodes some of the events of a call, and returns what is wrong with
+// them.
+func (p *Producer) encodePart(c *call, channels []string, events []*Event, from, to int) (wrong []error) {
+	for i := from; i < to; i++ {
+		e, on := events[i], p.channel
 		if channels != nil {
 			on = channels[i]
 		}
@@ -283,10 +310,7 @@ func (p *Producer) encode(c *call, channels []string, events []*Event) error {
 			wrong = append(wrong, err)
 		}
 	}
-	if len(wrong) == 1 {
-		return wrong[0]
-	}
-	return errors.Join(wrong...)
+	return wrong
 }
 
 // route finds the channel and the message of an event, and holds the event to

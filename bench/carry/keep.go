@@ -84,6 +84,14 @@ func keepWay(b broker.Broker, channel broker.Channel, start broker.From) way {
 	}
 	group := 0
 	var id atomic.Int64
+	// newID is an id of its own: the bare client sends what it has, and what makes an
+	// application's ids is the application's.
+	newID := func() string {
+		text := []byte("0195f2c4-7a31-7c5e-8000-000000000000")
+		n := strconv.AppendInt(make([]byte, 0, 20), id.Add(1), 10)
+		copy(text[len(text)-len(n):], n)
+		return string(text)
+	}
 	return way{
 		publish: func(ctx context.Context, n int) error {
 			mine := make([]*event.Event, batch)
@@ -93,7 +101,7 @@ func keepWay(b broker.Broker, channel broker.Channel, start broker.From) way {
 			}
 			for range n / batch {
 				for _, e := range mine {
-					e.ID = fmt.Sprintf("0195f2c4-7a31-7c5e-8000-%012d", id.Add(1))
+					e.ID = newID()
 				}
 				if err := p.PublishEvents(ctx, mine...); err != nil {
 					return err

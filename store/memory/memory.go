@@ -63,17 +63,26 @@ func (s *Store) hash(id *store.Identity) hash {
 	return hash{maphash.Bytes(s.seeds[0], b), maphash.Bytes(s.seeds[1], b)}
 }
 
-// shard remembers in two maps: what was done in this window, and what in the
-// last. When a window is over the older map goes as a whole, so that nothing is
-// looked through, and no memory stays behind as it does in a map whose entries
+// shard remembers in two maps: what was claimed and done in this window, and what
+// in the last. When a window is over the older map goes as a whole, so that nothing
+// is looked through, and no memory stays behind as it does in a map whose entries
 // are deleted one by one.
 type shard struct {
-	mu            sync.Mutex
-	claims        map[hash]store.Digest
-	done, earlier map[hash]store.Digest
-	begun         time.Duration
-	_             [64]byte // a shard's lock is in no cache line of another's
+	mu          sync.Mutex
+	of, earlier map[hash]entry
+	claimed     int // how many entries are claims
+	begun       time.Duration
+	_           [64]byte // a shard's lock is in no cache line of another's
 }
+
+// entry is the most of a digest, and whether its event is done or is being
+// handled: one place for both, which is found once.
+type entry struct {
+	digest [15]byte
+	done   bool
+}
+
+func entryOf(d *store.Digest, done bool) entry { return entry{[15]byte(d[:15]), done} }
 
 // New makes a store that knows of nothing.
 func New(options ...Option) *Store {
@@ -84,8 +93,7 @@ func New(options ...Option) *Store {
 	}
 	begun := s.since()
 	for i := range s.shards {
-		s.shards[i].claims = map[hash]store.Digest{}
-		s.shards[i].done = map[hash]store.Digest{}
+		s.shards[i].of = map[hash]entry{}
 		s.shards[i].begun = begun
 	}
 	return s
@@ -101,26 +109,38 @@ func (s *Store) check(ctx context.Context, op string) error {
 	return nil
 }
 
-// turn begins a new window when one is over.
-func (s *Store) turn(sh *shard) {
-	now := s.since()
+// turn begins a new window when one is over. Claims stay, however old.
+func (s *Store) turn(sh *shard, now time.Duration) {
 	if now-sh.begun < s.window {
 		return
 	}
+	gone := []map[hash]entry{sh.earlier, sh.of}
 	begun := now
-	if sh.earlier = nil; now-sh.begun < 2*s.window && len(sh.done) > 0 {
+	if sh.earlier = nil; now-sh.begun < 2*s.window && len(sh.of) > 0 {
 		// The window that is over ended when it was to, however late that is seen.
-		sh.earlier, begun = sh.done, sh.begun+s.window
+		sh.earlier, begun = sh.of, sh.begun+s.window
+		gone = gone[:1]
 	}
-	sh.done, sh.begun = map[hash]store.Digest{}, begun
+	sh.of, sh.begun = map[hash]entry{}, begun
+	if sh.claimed == 0 {
+		return
+	}
+	for _, entries := range gone {
+		for h, e := range entries {
+			if !e.done {
+				sh.of[h] = e
+			}
+		}
+	}
 }
 
-func (sh *shard) known(h hash) (store.Digest, bool) {
-	d, ok := sh.done[h]
-	if !ok {
-		d, ok = sh.earlier[h]
+// find is what is known of an identity, and whether the last window's map has it.
+func (sh *shard) find(h hash) (e entry, ok, old bool) {
+	if e, ok = sh.of[h]; !ok {
+		e, ok = sh.earlier[h]
+		old = ok
 	}
-	return d, ok
+	return e, ok, old
 }
 
 // Claim takes an identity for handling; see [store.Store].
@@ -128,23 +148,20 @@ func (s *Store) Claim(ctx context.Context, id store.Identity) (store.State, erro
 	if err := s.check(ctx, "claim"); err != nil {
 		return 0, err
 	}
-	h := s.hash(&id)
+	h, now := s.hash(&id), s.since()
 	sh := &s.shards[h[0]%shards]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	s.turn(sh)
-	held, busy := sh.claims[h]
-	if !busy {
-		var done bool
-		if held, done = sh.known(h); !done {
-			sh.claims[h] = id.Digest
-			return store.Claimed, nil
-		}
-	}
+	s.turn(sh, now)
+	known, ok, _ := sh.find(h)
 	switch {
-	case held != id.Digest:
+	case !ok:
+		sh.of[h] = entryOf(&id.Digest, false)
+		sh.claimed++
+		return store.Claimed, nil
+	case known.digest != [15]byte(id.Digest[:15]):
 		return store.Collision, nil
-	case busy:
+	case !known.done:
 		return store.Busy, nil
 	}
 	return store.Done, nil
@@ -155,16 +172,21 @@ func (s *Store) Done(ctx context.Context, ids ...store.Identity) error {
 	if err := s.check(ctx, "remember what is done"); err != nil {
 		return err
 	}
+	now := s.since()
 	for i := range ids {
 		h := s.hash(&ids[i])
 		sh := &s.shards[h[0]%shards]
 		sh.mu.Lock()
-		s.turn(sh)
-		if _, claimed := sh.claims[h]; claimed { // then it is not done
-			delete(sh.claims, h)
-			sh.done[h] = ids[i].Digest
-		} else if _, done := sh.known(h); !done {
-			sh.done[h] = ids[i].Digest
+		s.turn(sh, now)
+		known, ok, old := sh.find(h)
+		if ok && !known.done {
+			sh.claimed--
+		}
+		if !ok || !known.done {
+			sh.of[h] = entryOf(&ids[i].Digest, true) // in this window, whenever it was claimed
+			if old {
+				delete(sh.earlier, h)
+			}
 		}
 		sh.mu.Unlock()
 	}
@@ -180,8 +202,10 @@ func (s *Store) Release(ctx context.Context, ids ...store.Identity) error {
 		h := s.hash(&ids[i])
 		sh := &s.shards[h[0]%shards]
 		sh.mu.Lock()
-		if d, ok := sh.claims[h]; ok && d == ids[i].Digest {
-			delete(sh.claims, h)
+		if known, ok, _ := sh.find(h); ok && known == entryOf(&ids[i].Digest, false) {
+			delete(sh.of, h)
+			delete(sh.earlier, h)
+			sh.claimed--
 		}
 		sh.mu.Unlock()
 	}
@@ -202,7 +226,7 @@ func (s *Store) Close() error {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
-		sh.claims, sh.done, sh.earlier = map[hash]store.Digest{}, map[hash]store.Digest{}, nil
+		sh.of, sh.earlier, sh.claimed = map[hash]entry{}, nil, 0
 		sh.mu.Unlock()
 	}
 	return nil

@@ -129,3 +129,39 @@ func TestLateTurn(t *testing.T) {
 		}
 	}
 }
+
+// A claim lasts as long as it is not given back, whatever windows end meanwhile,
+// and what is done is remembered for a window from then on.
+func TestLongClaim(t *testing.T) {
+	var now atomic.Int64
+	s := memory.New(memory.Window(time.Hour), memory.Clock(func() time.Time { return time.Unix(now.Load(), 0) }))
+	id, other := identities(0, 2)[0], identities(0, 2)[0]
+	other.Digest[3]++
+	claim := func(id store.Identity, want store.State) {
+		t.Helper()
+		if got, err := s.Claim(t.Context(), id); err != nil || got != want {
+			t.Errorf("at %d it is %v (%v), and not %v", now.Load(), got, err, want)
+		}
+	}
+	claim(id, store.Claimed)
+	for range 5 {
+		now.Add(3000)
+		claim(id, store.Busy)
+		claim(other, store.Collision)
+	}
+	now.Add(3 * 3600)
+	claim(id, store.Busy)
+	now.Add(3599)
+	if err := s.Done(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	now.Add(3599)
+	claim(id, store.Done)
+	claim(other, store.Collision)
+	now.Add(2 * 3600)
+	claim(id, store.Claimed)
+	if err := s.Release(t.Context(), other, id); err != nil {
+		t.Fatal(err)
+	}
+	claim(other, store.Claimed)
+}
