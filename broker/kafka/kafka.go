@@ -124,21 +124,28 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	if s := t.Params.Get("acks"); s != "" && !slices.Contains(acks, s) {
 		return wrong(fmt.Errorf("acks=%s is none", s), "known are all, leader and none")
 	}
-	client, err := b.producer("all")
+	// A connection that is closed at once tells now that the way in is a wrong one, and
+	// later that the broker is being started or stopped.
+	probe, err := kgo.NewClient(b.options...)
 	if err != nil {
 		return wrong(err, "")
 	}
-	if err := client.Ping(ctx); err != nil {
-		client.Close()
-		kind := broker.ErrUnreachable
-		if denied(err) {
+	err = probe.Ping(ctx)
+	probe.Close()
+	if err != nil {
+		kind, advice := broker.ErrUnreachable, ""
+		if denied(err) || strings.Contains(err.Error(), "SASL") {
 			kind = broker.ErrDenied
 		}
-		advice := ""
 		if errors.Is(err, io.EOF) && t.User != "" {
 			advice = "the connection was closed while user and password were shown: they may be wrong, or of another mechanism (sasl=)"
 		}
 		return nil, t.Fail("open", "", kind, err, advice)
+	}
+	b.options = append(b.options, kgo.AlwaysRetryEOF())
+	client, err := b.producer("all")
+	if err != nil {
+		return wrong(err, "")
 	}
 	b.client, b.admin = client, kadm.NewClient(client)
 	return b, nil
@@ -203,7 +210,7 @@ func denied(err error) bool {
 			return true
 		}
 	}
-	return strings.Contains(err.Error(), "SASL")
+	return false
 }
 
 // refused reports whether a coordinator will never have a member such as this.

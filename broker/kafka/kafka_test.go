@@ -81,6 +81,50 @@ func alone(t *testing.T) *kfake.Cluster {
 	return cluster
 }
 
+// TestHangUp: a broker that is being started or stopped closes connections on which
+// it has answered nothing yet, and is not taken for one that lets nobody in.
+func TestHangUp(t *testing.T) {
+	cluster := alone(t)
+	for key, times := range map[kmsg.Key]int32{kmsg.JoinGroup: 3, kmsg.Produce: 2, kmsg.FindCoordinator: 1} {
+		var left atomic.Int32
+		left.Store(times)
+		cluster.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			if left.Add(-1) >= 0 {
+				return nil, errors.New("it hangs up"), true
+			}
+			return nil, nil, false
+		})
+	}
+	b, err := broker.Open(t.Context(), "kafka://"+cluster.ListenAddrs()[0], kafka.Adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	channel := broker.Channel{Address: "a"}
+	came := make(chan broker.Delivery, 1)
+	s, err := b.Subscribe(t.Context(), channel, broker.Options{Group: "g"}, func(d broker.Delivery) {
+		_ = d.Ack()
+		came <- d
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(t.Context(), channel, broker.Message{}); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-came:
+	case <-s.Done():
+		t.Error(s.Err())
+	case <-time.After(30 * time.Second):
+		t.Error("nothing came")
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAcks: what is published is acknowledged by whom the channel asks for, and the
 // URL can only ask for more.
 func TestAcks(t *testing.T) {
