@@ -299,7 +299,7 @@ func (p *Producer) encodePart(c *call, channels []string, events []*Event, from,
 			}
 			to.Identity, to.Expires = "", 0
 			if p.features.Dedupe {
-				to.Identity = topology.Identity(e, backfilledFor(e))
+				to.Identity = topology.KnownBy(o.Delivery, e, backfilledFor(e))
 			}
 			if d := m.Delivery; d != nil {
 				to.Expires = d.Expires

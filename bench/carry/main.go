@@ -12,6 +12,7 @@ import (
 	"log"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/pprof"
 	"slices"
@@ -461,6 +462,8 @@ func (c *contest) run(turns int) error {
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 			runtime.GC() // so that neither sweeps after the other
+			profiled := name == "adapter" && turn == turns
+			stop := profiling(c.name+"-publish", profiled)
 			busy, begin := cpu(), time.Now()
 			if err := publish(ctx, w, c.events); err != nil {
 				cancel()
@@ -468,8 +471,9 @@ func (c *contest) run(turns int) error {
 			}
 			published := time.Since(begin)
 			publishing := cpu() - busy
+			stop()
 			runtime.GC()
-			stop := profiling(name == "adapter" && turn == turns)
+			stop = profiling(c.name+"-consume", profiled)
 			busy = cpu()
 			consumed, err := w.consume(ctx, c.events)
 			consuming := cpu() - busy
@@ -523,11 +527,11 @@ var (
 )
 
 // profiling profiles, if it is asked for, until what it returns is called.
-func profiling(now bool) (stop func()) {
+func profiling(what string, now bool) (stop func()) {
 	if profileTo == "" || !now {
 		return func() {}
 	}
-	f, err := os.Create(profileTo)
+	f, err := os.Create(filepath.Join(profileTo, what+".prof"))
 	if err == nil {
 		err = pprof.StartCPUProfile(f)
 	}
@@ -553,7 +557,7 @@ func main() {
 		amqpAddress  = flag.String("amqp", os.Getenv("TREATY_AMQP"), "address of RabbitMQ")
 		turns        = flag.Int("turns", 9, "turns that are counted")
 		scale        = flag.Int("events", 20_000, "events of a turn; Kafka gets thirty times as many")
-		profile      = flag.String("profile", "", "write a CPU profile of the adapters' consuming to this file")
+		profile      = flag.String("profile", "", "write CPU profiles of the last turn of each adapter to this folder")
 		control      = flag.Bool("control", false, "let the bare client run in the adapter's place, which shows how far the ratios are chance")
 		runs         = flag.Bool("keep", false, "let the runtime, which enforces a contract on both sides, run in the adapter's place")
 		only         = flag.String("only", "", "the one broker that is measured")

@@ -547,7 +547,7 @@ func (p *publishing) sendOn(ctx context.Context, b broker.Broker) error {
 		var messages []broker.Message
 		for ; to < len(p.ready) && p.ready[to].message.Channel == p.ready[from].message.Channel; to++ {
 			o := p.ready[to]
-			m := broker.Message{Key: o.key, Identity: topology.Identity(o.event, "")}
+			m := broker.Message{Key: o.key, Identity: topology.KnownBy(o.message.Channel.Delivery, o.event, "")}
 			if err := topology.Encode(b.Binding(), &m.Message, o.event, o.message); err != nil {
 				return err
 			}

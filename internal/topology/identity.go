@@ -4,8 +4,19 @@ import (
 	"hash/crc32"
 	"strconv"
 
+	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/event"
 )
+
+// KnownBy is the identity by which the broker is to know duplicates of an event that
+// is sent under what d promises, see [Identity]. It is "" where the contract has
+// consumers alone know them: then nobody pays for the broker's knowing.
+func KnownBy(d *contract.Delivery, e *event.Event, group string) string {
+	if d != nil && d.Dedupe != nil && d.Dedupe.Where == "consumer" {
+		return ""
+	}
+	return Identity(e, group)
+}
 
 // Identity is what a broker may know a duplicate of an event by: its source and
 // id, and a sum of what it says. A broker drops a duplicate without a word, and an

@@ -3,6 +3,7 @@ package topology
 import (
 	"testing"
 
+	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/event"
 )
 
@@ -33,6 +34,20 @@ func TestIdentity(t *testing.T) {
 		if Identity(e, "group") == id {
 			t.Errorf("%s: the group changes nothing", what)
 		}
+	}
+}
+
+// The broker knows an event where the contract does not say that consumers do.
+func TestKnownBy(t *testing.T) {
+	e := &event.Event{ID: "1", Source: "/s", Type: "t"}
+	for where, known := range map[string]bool{"": true, "broker": true, "both": true, "consumer": false} {
+		d := &contract.Delivery{Dedupe: &contract.Dedupe{Where: where}}
+		if id := KnownBy(d, e, ""); (id == Identity(e, "")) != known || (id == "") == known {
+			t.Errorf("where %q it is known by %q", where, id)
+		}
+	}
+	if KnownBy(nil, e, "g") != Identity(e, "g") || KnownBy(&contract.Delivery{}, e, "g") != Identity(e, "g") {
+		t.Error("nothing is promised, and it is not known")
 	}
 }
 
