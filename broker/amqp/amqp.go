@@ -701,7 +701,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	}
 	running, cancel := context.WithCancel(context.Background())
 	s := &subscription{Gate: gate.New(options.InFlight(), handle), broker: b, channel: channel, group: options.Group, prefetch: options.InFlight(), cancel: cancel, ended: make(chan struct{})}
-	deliveries, err := s.consume(ctx)
+	deliveries, of, err := s.consume(ctx)
 	if err != nil {
 		cancel()
 		return nil, b.fail("subscribe", channel.Address, err)
@@ -709,7 +709,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	b.mu.Lock()
 	b.subscriptions[s] = true
 	b.mu.Unlock()
-	go s.run(running, deliveries)
+	go s.run(running, deliveries, of)
 	return s, nil
 }
 
@@ -724,35 +724,36 @@ type subscription struct {
 
 	mu      sync.RWMutex // read: something is sent on ch; write: ch is closed or replaced
 	ch      *amqp091.Channel
-	stopped bool // ch is not replaced any more
+	acks    *acks // of ch
+	stopped bool  // ch is not replaced any more
 }
 
 // consume opens a channel of the protocol, with the queue where it is missing.
-func (s *subscription) consume(ctx context.Context) (<-chan amqp091.Delivery, error) {
+func (s *subscription) consume(ctx context.Context) (<-chan amqp091.Delivery, *acks, error) {
 	conn, err := s.broker.connection(ctx, &s.broker.consuming)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ch, err := conn.Channel()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	deliveries, err := s.consumeOn(ch)
 	if err != nil {
 		ch.Close()
-		return nil, err
+		return nil, nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
 		ch.Close()
-		return nil, broker.ErrClosed
+		return nil, nil, broker.ErrClosed
 	}
-	s.ch = ch
-	return deliveries, nil
+	s.ch, s.acks = ch, newAcks(s, ch)
+	return deliveries, s.acks, nil
 }
 
 func (s *subscription) consumeOn(ch *amqp091.Channel) (<-chan amqp091.Delivery, error) {
@@ -780,17 +781,17 @@ func (s *subscription) consumeOn(ch *amqp091.Channel) (<-chan amqp091.Delivery, 
 	return ch.Consume(queue, "", false, false, false, false, nil)
 }
 
-func (s *subscription) run(ctx context.Context, deliveries <-chan amqp091.Delivery) {
+func (s *subscription) run(ctx context.Context, deliveries <-chan amqp091.Delivery, of *acks) {
 	defer close(s.ended)
 	for {
 		for m := range deliveries {
-			d := &delivery{s: s, m: m}
+			d := &delivery{s: s, acks: of, m: m}
 			d.message = event.Message{ContentType: m.ContentType, Headers: headers(m.Headers)}
 			if len(m.Body) > 0 {
 				d.message.Body = m.Body
 			}
 			if !s.Deliver(d) {
-				_ = s.giveBack(&m)
+				_ = d.giveBack()
 			}
 		}
 		// The connection, or the queue, is gone.
@@ -803,7 +804,7 @@ func (s *subscription) run(ctx context.Context, deliveries <-chan amqp091.Delive
 			case <-time.After(broker.Backoff(n) / 2):
 			}
 			var err error
-			if deliveries, err = s.consume(ctx); err == nil {
+			if deliveries, of, err = s.consume(ctx); err == nil {
 				break
 			}
 			if !lostConnection(err) && !broker.Ended(err) {
@@ -814,26 +815,14 @@ func (s *subscription) run(ctx context.Context, deliveries <-chan amqp091.Delive
 	}
 }
 
-// giveBack puts a message that was not settled back into the queue. One that is
-// given back while the subscription ends goes there with the closing of the
-// channel, with all others and in their order: given back alone it would come here
-// again at once, to be given back again, and would stand behind those that were
-// given back before it.
-func (s *subscription) giveBack(m *amqp091.Delivery) error {
-	select {
-	case <-s.Done():
-		return nil
-	default:
-	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return m.Nack(false, true)
-}
-
 func (s *subscription) Stop(ctx context.Context) error {
 	s.Close(nil)
 	err := s.Drain(ctx)
 	s.cancel()
+	s.mu.RLock()
+	last := s.acks
+	s.mu.RUnlock()
+	last.wait()
 	// What is unsettled goes back to the queue. Whatever reached the broker after
 	// the closing of a channel would end the whole connection.
 	s.mu.Lock()
@@ -849,6 +838,7 @@ func (s *subscription) Stop(ctx context.Context) error {
 
 type delivery struct {
 	s       *subscription
+	acks    *acks
 	m       amqp091.Delivery
 	message event.Message
 	settled atomic.Bool
@@ -891,13 +881,26 @@ func (d *delivery) settle(by func() error) error {
 }
 
 func (d *delivery) Ack() error  { return d.settle(d.ack) }
-func (d *delivery) Nak() error  { return d.settle(func() error { return d.s.giveBack(&d.m) }) }
+func (d *delivery) Nak() error  { return d.settle(d.giveBack) }
 func (d *delivery) Term() error { return d.settle(d.ack) }
 
 func (d *delivery) ack() error {
-	d.s.mu.RLock()
-	defer d.s.mu.RUnlock()
-	return d.m.Ack(false)
+	d.acks.add(d.m.DeliveryTag)
+	return nil
+}
+
+// giveBack puts a message that was not settled back into the queue. One that is
+// given back while the subscription ends goes there with the closing of the
+// channel, with all others and in their order: given back alone it would come here
+// again at once, to be given back again, and would stand behind those that were
+// given back before it.
+func (d *delivery) giveBack() error {
+	select {
+	case <-d.s.Done():
+		return nil
+	default:
+	}
+	return d.acks.giveBack(d.m.DeliveryTag)
 }
 
 // NakWithDelay holds the message back before it gives it back: AMQP knows no
@@ -909,6 +912,6 @@ func (d *delivery) NakWithDelay(delay time.Duration) error {
 	if d.settled.Swap(true) {
 		return nil
 	}
-	d.s.Again(delay, func() broker.Delivery { return nil }, func() { _ = d.s.giveBack(&d.m) })
+	d.s.Again(delay, func() broker.Delivery { return nil }, func() { _ = d.giveBack() })
 	return nil
 }
