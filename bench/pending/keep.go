@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing/fstest"
@@ -74,7 +73,7 @@ func keep(url, address string, events int) error {
 			time.Sleep(time.Second) // a handler that is slow, while events wait
 		}
 		if n%(events/4) == 0 {
-			marks = append(marks, strconv.Itoa(resident("VmRSS"))) // one at a time: they are far apart
+			marks = append(marks, residents()) // one at a time: they are far apart
 		}
 		if n == events {
 			close(done)

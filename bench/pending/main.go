@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +28,8 @@ import (
 )
 
 var adapters = []broker.Adapter{embedded.Adapter, nats.Adapter, kafka.Adapter, amqp.Adapter}
+
+var same = flag.Bool("same", false, "let all events say the same")
 
 func main() {
 	log.SetFlags(0)
@@ -79,7 +82,7 @@ func all(events int, runs bool) error {
 			consumer = "keep"
 		}
 		for _, role := range []string{"publish", consumer} {
-			c := exec.Command(self, "-role", role, "-url", url, "-address", address, "-events", strconv.Itoa(events))
+			c := exec.Command(self, "-role", role, "-url", url, "-address", address, "-events", strconv.Itoa(events), "-same="+strconv.FormatBool(*same))
 			c.Stderr = os.Stderr
 			out, err := c.Output()
 			if err != nil {
@@ -127,11 +130,12 @@ func publish(url, address string, events int) error {
 		}
 	}
 	begin := time.Now()
+	chance := rand.New(rand.NewPCG(1, 2))
 	messages := make([]broker.Message, 1000)
 	for from := 0; from < events; from += len(messages) {
 		for i := range messages {
 			e := event.Event{ID: strconv.Itoa(from + i), Source: "pending", Type: "pending.waited.v1", Subject: "s" + strconv.Itoa(i%100), DataContentType: "application/json",
-				Data: []byte(`{"reference":"` + strings.Repeat("x", 370) + `"}`)}
+				Data: []byte(`{"reference":"` + reference(chance) + `"}`)}
 			if err := b.Binding().Encode(&messages[i].Message, &e, event.StructuredMode); err != nil {
 				return err
 			}
@@ -144,6 +148,23 @@ func publish(url, address string, events int) error {
 	fmt.Printf("%d events of %d bytes in %s, largest resident set %d MB\n", events, len(messages[0].Body), time.Since(begin).Round(time.Millisecond), resident("VmHWM"))
 	return nil
 }
+
+// reference is what is in an event: as on any channel another in each, for a client
+// that compresses would else carry nothing; or, with -same, the same in all, of which
+// a client that fetches so many bytes gets twenty times as many.
+func reference(chance *rand.Rand) string {
+	if *same {
+		return strings.Repeat("x", referenceSize)
+	}
+	const digits = "0123456789abcdef"
+	text := make([]byte, referenceSize)
+	for i := range text {
+		text[i] = digits[chance.IntN(len(digits))]
+	}
+	return string(text)
+}
+
+const referenceSize = 370
 
 func consume(url, address string, events int) error {
 	b, err := open(url)
@@ -172,7 +193,7 @@ func consume(url, address string, events int) error {
 			log.Fatal(err)
 		}
 		if got++; got%(events/4) == 0 {
-			marks = append(marks, strconv.Itoa(resident("VmRSS")))
+			marks = append(marks, residents())
 		}
 		if got == events {
 			close(done)
@@ -199,6 +220,12 @@ func consume(url, address string, events int) error {
 	}
 	fmt.Printf("%d events in %s, largest resident set %d MB (opened %d MB; after each quarter %s MB)\n", got, took, resident("VmHWM"), opened, strings.Join(marks, ", "))
 	return nil
+}
+
+// residents are the resident set, and how much of it is of files, the program's and
+// a store's, which the system takes back when it needs the room.
+func residents() string {
+	return fmt.Sprintf("%d (%d of files)", resident("VmRSS"), resident("RssFile"))
 }
 
 // resident is a size of this process in MB, as Linux tells it.

@@ -533,7 +533,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 		return fail(err)
 	}
 	s := &subscription{
-		Gate: gate.New(options.InFlight(), handle), broker: b, address: channel.Address, topic: topic, group: options.Group,
+		Gate: gate.New(options.InFlight(), handle), broker: b, address: channel.Address, topic: topic, group: options.Group, inFlight: options.InFlight(),
 		partitions: map[int32]*partition{}, ended: make(chan struct{}),
 	}
 	if s.group != "" {
@@ -617,6 +617,7 @@ type subscription struct {
 	client         *kgo.Client
 	address, topic string
 	group          string
+	inFlight       int
 	stopPolling    func()
 	ended          chan struct{} // closed when polling has ended
 	once           sync.Once
@@ -646,9 +647,17 @@ type place struct {
 // place is the place of the group.
 func (p *partition) place() place {
 	if p.first != nil {
-		return place{p.first.record.Offset, p.first.record.LeaderEpoch}
+		return p.first.at
 	}
 	return p.end
+}
+
+// lags is whether a message has been unsettled for so long that more than is usual
+// has come since.
+func (p *partition) lags(offset int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.first != nil && offset-p.first.at.offset > max(far, 4*int64(p.s.inFlight))
 }
 
 // add adds deliveries behind the others. It reports false where the partition is
@@ -663,7 +672,7 @@ func (p *partition) add(made []delivery) bool {
 	if p.gone.Load() {
 		return false
 	}
-	p.end = place{last.record.Offset + 1, last.record.LeaderEpoch}
+	p.end = place{last.at.offset + 1, last.at.epoch}
 	if first.before = p.last; p.last != nil {
 		p.last.after = first
 	} else {
@@ -803,8 +812,16 @@ func (s *subscription) poll(ctx context.Context) {
 // finish closes the gate from within polling.
 func (s *subscription) finish(err error) { go s.Close(err) }
 
-// chunk is how many deliveries are made at a time.
-const chunk = 64
+// chunk is how many deliveries are made at a time: who holds one of them holds all,
+// and with them the batches of their records, thousands in one piece, decompressed.
+// That is nothing as long as all are settled soon. Behind one that is not, of a key
+// perhaps whose handler fails, more may wait, one of each batch. So from far behind
+// it deliveries have copies, and few others to hold.
+const (
+	chunk = 64
+	few   = 4
+	far   = 4096
+)
 
 func (s *subscription) deliver(n int32, records []*kgo.Record) bool {
 	s.mu.Lock()
@@ -814,16 +831,22 @@ func (s *subscription) deliver(n int32, records []*kgo.Record) bool {
 		return !isDone(s.Done()) // whoever has it now gets them
 	}
 	for len(records) > 0 {
-		made := make([]delivery, min(chunk, len(records)))
-		for i := range made {
-			d := &made[i]
-			d.record, d.partition = records[i], p
-			d.attempt = 1
-			d.waiting.Store(true)
-			d.message.Body = records[i].Value
+		size, lags := chunk, p.lags(records[0].Offset)
+		if lags {
+			size = few
 		}
+		made := make([]delivery, min(size, len(records)))
+		for i := range made {
+			d, r := &made[i], records[i]
+			d.partition, d.number, d.at, d.stored, d.attempt = p, r.Partition, place{r.Offset, r.LeaderEpoch}, r.Timestamp, 1
+			d.waiting.Store(true)
+			d.key, d.message.Body = r.Key, r.Value
+			if lags {
+				d.key, d.message.Body = bytes.Clone(r.Key), bytes.Clone(r.Value)
+			}
+		}
+		convert(made, records)
 		records = records[len(made):]
-		convert(made)
 		if !p.add(made) {
 			return !isDone(s.Done())
 		}
@@ -843,11 +866,11 @@ func (s *subscription) deliver(n int32, records []*kgo.Record) bool {
 
 // convert gives deliveries the headers of their records. Most say what the record
 // before says, which is kept once; the rest is one text and one list for all.
-func convert(made []delivery) {
+func convert(made []delivery, records []*kgo.Record) {
 	var before []kgo.RecordHeader
 	n, size := 0, 0
 	for i := range made {
-		headers := made[i].record.Headers
+		headers := records[i].Headers
 		if !slices.EqualFunc(headers, before, sameHeader) {
 			n += len(headers)
 			for j := range headers {
@@ -862,7 +885,7 @@ func convert(made []delivery) {
 	before = nil
 	var converted []event.Header
 	for i := range made {
-		headers := made[i].record.Headers
+		headers := records[i].Headers
 		if !slices.EqualFunc(headers, before, sameHeader) {
 			from := len(all)
 			for j := range headers {
@@ -964,8 +987,11 @@ func (s *subscription) Stop(ctx context.Context) error {
 const letGo = 2 * time.Second
 
 type delivery struct {
-	record    *kgo.Record
 	partition *partition
+	number    int32 // of the partition
+	at        place
+	stored    time.Time
+	key       []byte
 	message   event.Message
 	attempt   int
 	settled   atomic.Bool
@@ -976,13 +1002,13 @@ type delivery struct {
 
 func (d *delivery) Message() *event.Message { return &d.message }
 func (d *delivery) Channel() string         { return d.partition.s.address }
-func (d *delivery) Key() string             { return string(d.record.Key) }
-func (d *delivery) Time() time.Time         { return d.record.Timestamp }
+func (d *delivery) Key() string             { return string(d.key) }
+func (d *delivery) Time() time.Time         { return d.stored }
 func (d *delivery) Attempt() int            { return d.attempt }
 func (d *delivery) InProgress() error       { return nil }
 
 func (d *delivery) Position() string {
-	return strconv.Itoa(int(d.record.Partition)) + ":" + strconv.FormatInt(d.record.Offset, 10)
+	return strconv.Itoa(int(d.number)) + ":" + strconv.FormatInt(d.at.offset, 10)
 }
 
 // Ack lets the place of the group move over the message, when everything
@@ -1009,7 +1035,7 @@ func (d *delivery) NakWithDelay(delay time.Duration) error {
 	}
 	// Settled once and for all is this delivery; the next is another value, so that
 	// who holds this one cannot settle that.
-	next := &delivery{record: d.record, partition: d.partition, message: d.message, attempt: d.attempt + 1}
+	next := &delivery{partition: d.partition, number: d.number, at: d.at, stored: d.stored, key: d.key, message: d.message, attempt: d.attempt + 1}
 	next.waiting.Store(true)
 	d.partition.replace(d, next)
 	d.partition.s.Again(delay, func() broker.Delivery {

@@ -3,8 +3,10 @@ package kafka_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -119,6 +121,69 @@ func TestHangUp(t *testing.T) {
 		t.Error(s.Err())
 	case <-time.After(30 * time.Second):
 		t.Error("nothing came")
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHeld: what stays unsettled keeps itself, and not all that came with it.
+func TestHeld(t *testing.T) {
+	cluster := alone(t)
+	b, err := broker.Open(t.Context(), "kafka://"+cluster.ListenAddrs()[0], kafka.Adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	channel := broker.Channel{Address: "a"}
+	const size, each, calls = 500, 1500, 50 // a call is a batch
+	for call := range calls {
+		batch := make([]broker.Message, each)
+		for i := range batch {
+			batch[i].Body = fmt.Appendf(nil, "%06d%0*d", call*each+i, size-6, 0)
+		}
+		if err := b.Publish(t.Context(), channel, batch...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	heap := func() int {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc) >> 10
+	}
+	before := heap()
+	var held []broker.Delivery
+	done := make(chan bool)
+	n := 0
+	s, err := b.Subscribe(t.Context(), channel, broker.Options{Group: "g", MaxInFlight: 200}, func(d broker.Delivery) {
+		if got := string(d.Message().Body[:6]); got != fmt.Sprintf("%06d", n) || len(d.Message().Body) != size {
+			t.Errorf("%s came as number %d", got, n)
+		}
+		if n%each == 0 {
+			held = append(held, d)
+		} else {
+			_ = d.Ack()
+		}
+		if n++; n == each*calls {
+			close(done)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-done:
+	case <-time.After(60 * time.Second):
+		t.Fatalf("%d came", n)
+	}
+	if more := heap() - before; more > calls*each*size/1024/2 {
+		t.Errorf("%d that are held keep %d KiB, of the %d KiB that came", len(held), more, calls*each*size/1024)
+	} else {
+		t.Logf("%d that are held keep %d KiB", len(held), more)
+	}
+	for _, d := range held {
+		_ = d.Ack()
 	}
 	if err := s.Stop(t.Context()); err != nil {
 		t.Error(err)
