@@ -47,7 +47,8 @@ type Broker struct {
 	conn   *nats.Conn // for all but publishing
 	js     jetstream.JetStream
 	outlet outlet
-	// options are those of every connection.
+	// urls and options are those of every connection.
+	urls    string
 	options []nats.Option
 	// AutoDeclare makes the stream of a channel that has none, when it is published
 	// or subscribed to.
@@ -104,7 +105,7 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 
 // Connect makes a Broker of a connection that nats.go makes.
 func Connect(ctx context.Context, t *broker.Target, urls string, options ...nats.Option) (*Broker, error) {
-	b := &Broker{target: t}
+	b := &Broker{target: t, urls: urls}
 	b.options = append(options, nats.Name("treaty"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	options = append(slices.Clip(b.options), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.CustomReconnectDelay(broker.Backoff))
 	if until, ok := ctx.Deadline(); ok {
@@ -191,7 +192,9 @@ func (b *Broker) fail(op, channel string, err error) error {
 		kind = broker.ErrTooLarge
 	case refusedAs(err, alone):
 		kind, advice = broker.ErrUnsupported, "a server that is alone keeps one copy: write replicas=1 in its URL"
-	case errors.Is(err, nats.ErrPermissionViolation), errors.Is(err, nats.ErrAuthorization):
+	case errors.Is(err, nats.ErrMaxConnectionsExceeded), errors.Is(err, nats.ErrMaxAccountConnectionsExceeded):
+		kind, advice = broker.ErrUnreachable, "who publishes has two connections: let the server take more"
+	case errors.Is(err, nats.ErrPermissionViolation), stays(err):
 		kind = broker.ErrDenied
 	}
 	return b.target.Fail(op, channel, kind, err, advice)
@@ -488,7 +491,7 @@ func (s *subscription) consume(connection uint64) error {
 			return // it is called back
 		}
 		if s.lead != nil && !s.lead.holds() || !s.Deliver(d) {
-			_ = m.Nak()
+			_ = d.giveBack()
 		}
 	}, jetstream.PullMaxMessages(max(2, s.inFlight)), jetstream.PullExpiry(pullWait), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 		switch {
@@ -657,8 +660,24 @@ func (d *delivery) settle(by func() error) error {
 }
 
 func (d *delivery) Ack() error  { return d.settle(d.msg.Ack) }
-func (d *delivery) Nak() error  { return d.settle(d.msg.Nak) }
+func (d *delivery) Nak() error  { return d.settle(d.giveBack) }
 func (d *delivery) Term() error { return d.settle(d.msg.Term) }
+
+// giveBack returns a message. One of a member that ends, where one at a time is
+// active, is left as it is: the next member calls back all that is unsettled, in
+// order, and what is returned while nobody asks for messages an old server brings
+// behind others.
+func (d *delivery) giveBack() error {
+	if d.s.lead != nil {
+		select {
+		case <-d.s.Done():
+			return nil
+		default:
+		}
+	}
+	return d.msg.Nak()
+}
+
 func (d *delivery) NakWithDelay(delay time.Duration) error {
 	return d.settle(func() error { return d.msg.NakWithDelay(delay) })
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,6 +66,13 @@ func (b *Broker) send(ctx context.Context, subject string, messages []broker.Mes
 	c := b.acks.begin(len(messages))
 	defer b.acks.end(c)
 	made := outgoing{Msg: nats.Msg{Subject: subject, Header: nats.Header{}}}
+	var refused error // why there is no connection to send over
+	ended := func() error {
+		if refused != nil {
+			return fmt.Errorf("%w; connecting: %w", ctx.Err(), refused)
+		}
+		return ctx.Err()
+	}
 	for n, unanswered := 0, 0; ; n++ {
 		open := c.open()
 		if len(open) == 0 {
@@ -85,15 +93,20 @@ func (b *Broker) send(ctx context.Context, subject string, messages []broker.Mes
 			select {
 			case <-time.After(again):
 			case <-ctx.Done():
-				return c.all(open, ctx.Err())
+				return c.all(open, ended())
 			}
 		}
 		out, err := b.outlet.get(ctx, b)
-		if err != nil {
-			if b.closed.Load() || ctx.Err() != nil {
-				return c.all(open, err)
-			}
-			continue // nobody answers just now
+		switch {
+		case err == nil:
+			refused = nil
+		case ctx.Err() != nil:
+			return c.all(open, ended())
+		case b.closed.Load(), stays(err):
+			return c.all(open, err)
+		default:
+			refused = err // nobody answers just now
+			continue
 		}
 		c.expect(len(open))
 		sent := 0
@@ -104,7 +117,8 @@ func (b *Broker) send(ctx context.Context, subject string, messages []broker.Mes
 				err = out.PublishMsg(&made.Msg)
 			}
 			if err != nil && !of(err) {
-				break // the connection: this and what is behind it goes over the next
+				out.Close()
+				break // this and what is behind it goes over the next
 			}
 			if err != nil {
 				c.settle(i, err)
@@ -124,10 +138,17 @@ func of(err error) bool {
 	return errors.Is(err, broker.ErrUsage) || errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) || errors.Is(err, nats.ErrBadHeaderMsg) || errors.Is(err, nats.ErrHeadersNotSupported)
 }
 
+// stays is whether a server refuses a connection for a reason that does not pass by
+// itself.
+func stays(err error) bool {
+	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) || errors.Is(err, nats.ErrAccountAuthExpired) ||
+		errors.Is(err, nats.ErrMaxConnectionsExceeded) || errors.Is(err, nats.ErrMaxAccountConnectionsExceeded)
+}
+
 // wait waits until all that was sent is answered, nothing has been for
 // publishWait, or the connection is gone. One on which nobody was answered for so
 // long is given up: its other end may be gone without a word.
-func (b *Broker) wait(ctx context.Context, c *call, out *nats.Conn) error {
+func (b *Broker) wait(ctx context.Context, c *call, out *line) error {
 	const look = 50 * time.Millisecond
 	t := time.NewTicker(look)
 	defer t.Stop()
@@ -142,7 +163,7 @@ func (b *Broker) wait(ctx context.Context, c *call, out *nats.Conn) error {
 			return ctx.Err()
 		case <-t.C:
 			left := c.left.Load()
-			if left <= 0 || out.IsClosed() {
+			if left <= 0 || out.gone.Load() {
 				return nil
 			}
 			if idle++; left != before {
@@ -165,39 +186,46 @@ func (b *Broker) wait(ctx context.Context, c *call, out *nats.Conn) error {
 // for the first round that finds it gone.
 type outlet struct {
 	mu      sync.Mutex
-	conn    *nats.Conn
+	line    *line
 	opening *opening // nil where nobody opens one
+}
+
+// line is a connection to publish over. Whether it is gone is told without the
+// client's lock, which is held while a write waits for a server that takes nothing.
+type line struct {
+	*nats.Conn
+	gone atomic.Bool
 }
 
 // opening is an attempt to connect, which all wait for that publish.
 type opening struct {
 	done chan struct{}
-	conn *nats.Conn
+	line *line
 	err  error
 }
 
-func (o *outlet) get(ctx context.Context, b *Broker) (*nats.Conn, error) {
+func (o *outlet) get(ctx context.Context, b *Broker) (*line, error) {
 	o.mu.Lock()
 	if b.closed.Load() {
 		o.mu.Unlock()
 		return nil, nats.ErrConnectionClosed
 	}
-	if o.conn != nil && !o.conn.IsClosed() {
+	if o.line != nil && !o.line.gone.Load() {
 		defer o.mu.Unlock()
-		return o.conn, nil
+		return o.line, nil
 	}
 	at := o.opening
 	if at == nil {
 		at = &opening{done: make(chan struct{})}
 		o.opening = at
 		go func() {
-			at.conn, at.err = b.dial()
+			at.line, at.err = b.dial()
 			o.mu.Lock()
-			o.conn, o.opening = at.conn, nil
+			o.line, o.opening = at.line, nil
 			closed := b.closed.Load()
 			o.mu.Unlock()
-			if closed && at.conn != nil {
-				at.conn.Close()
+			if closed && at.line != nil {
+				at.line.Close()
 			}
 			close(at.done)
 		}()
@@ -205,17 +233,29 @@ func (o *outlet) get(ctx context.Context, b *Broker) (*nats.Conn, error) {
 	o.mu.Unlock()
 	select {
 	case <-at.done:
-		return at.conn, at.err
+		return at.line, at.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
 // dial makes a connection to publish over, and listens on it to the answers of
-// streams.
-func (b *Broker) dial() (*nats.Conn, error) {
-	urls := strings.Join(b.conn.Servers(), ",") // those too that the first has told of
-	conn, err := nats.Connect(urls, append(slices.Clip(b.options), nats.NoReconnect(), nats.Timeout(broker.DefaultTimeout))...)
+// streams. Where none of the servers that the URL names answers, those are tried that
+// they have told of: by their addresses, so their certificates have to be for the
+// name in the URL.
+func (b *Broker) dial() (*line, error) {
+	l := &line{}
+	options := append(slices.Clip(b.options), nats.NoReconnect(), nats.Timeout(b.target.Timeout), nats.FlusherTimeout(publishWait),
+		nats.ClosedHandler(func(*nats.Conn) { l.gone.Store(true) }))
+	conn, err := nats.Connect(b.urls, options...)
+	if told := b.conn.DiscoveredServers(); err != nil && len(told) > 0 {
+		if secure := b.target.TLS; secure != nil && secure.ServerName == "" && len(b.target.Hosts) > 0 {
+			secure = secure.Clone()
+			secure.ServerName, _, _ = net.SplitHostPort(b.target.Hosts[0])
+			options = append(options, nats.Secure(secure))
+		}
+		conn, err = nats.Connect(strings.Join(told, ","), options...)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -227,15 +267,17 @@ func (b *Broker) dial() (*nats.Conn, error) {
 		conn.Close()
 		return nil, err
 	}
-	return conn, nil
+	l.Conn = conn
+	return l, nil
 }
 
 // close closes the connection; what is about to be made closes itself.
 func (o *outlet) close() {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.conn != nil {
-		o.conn.Close()
+	l := o.line
+	o.mu.Unlock()
+	if l != nil {
+		l.Close()
 	}
 }
 
@@ -390,9 +432,6 @@ func (c *call) open() []int {
 // expect says that so many more answers are to come.
 func (c *call) expect(n int) {
 	if n > 0 { // a round begins, whatever the last left open
-		c.mu.Lock()
-		c.answered = false
-		c.mu.Unlock()
 		c.left.Store(int64(n))
 		return
 	}
@@ -427,11 +466,13 @@ func (c *call) settle(i int, err error) {
 	}
 }
 
-// nobody is whether nobody was there in this round.
+// nobody is whether nobody was there in the round before. It is told once.
 func (c *call) nobody() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.answered
+	answered := c.answered
+	c.answered = false
+	return answered
 }
 
 // unanswered is the answer that nobody is there.

@@ -17,7 +17,7 @@ const (
 	// costs Factor times as much.
 	allowed = 3.5
 	// little is what the clock and the scheduler make uncertain.
-	little = 10 * time.Millisecond
+	little = 2 * time.Millisecond
 	turns  = 3
 	// tries is how often it is measured anew: what is too much by chance is not
 	// each time.

@@ -18,11 +18,11 @@ func TestLinear(t *testing.T) {
 		steps func(size int) int
 		fails bool
 	}{
-		"linear":    {func(n int) int { return 500 * n }, false},
+		"linear":    {func(n int) int { return 1000 * n }, false},
 		"quadratic": {func(n int) int { return n * n }, true},
 	} {
 		f := &failing{TB: t}
-		Linear(f, 500, func(size int) func() {
+		Linear(f, 1000, func(size int) func() {
 			return func() {
 				for i := range test.steps(size) {
 					sink ^= i

@@ -1,0 +1,257 @@
+package nats_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/broker/nats"
+	"github.com/treaty-events/treaty/event"
+)
+
+// cutter is connections to a server that can be cut, and no more be had.
+type cutter struct {
+	mu    sync.Mutex
+	away  bool
+	conns []net.Conn
+}
+
+func (c *cutter) set(away bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.away = away
+	if away {
+		for _, x := range c.conns {
+			x.Close()
+		}
+		c.conns = nil
+	}
+}
+
+func cutting(t *testing.T, to string) (string, *cutter) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	c := &cutter{}
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.mu.Lock()
+			if c.away {
+				in.Close()
+				c.mu.Unlock()
+				continue
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				in.Close()
+				c.mu.Unlock()
+				continue
+			}
+			c.conns = append(c.conns, in, out)
+			c.mu.Unlock()
+			go func() { io.Copy(in, out); in.Close() }()
+			go func() { io.Copy(out, in); out.Close() }()
+		}
+	}()
+	return l.Addr().String(), c
+}
+
+// TestNobodyThenAway: that nobody answered once is no channel missing, however long
+// nobody is reached afterwards.
+func TestNobodyThenAway(t *testing.T) {
+	s := alone(t)
+	at, cut := cutting(t, s.Addr().String())
+	b := open(t, "nats://"+at)
+	c := declared(t, b, nil)
+	publish(t, b, c, 0, 1) // the outlet is there
+	direct := open(t, "nats://"+s.Addr().String())
+	if err := direct.(broker.Admin).Remove(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		time.Sleep(100 * time.Millisecond) // after the first answer that nobody is there
+		cut.set(true)
+		if err := direct.(broker.Admin).Declare(context.Background(), c); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(3 * time.Second)
+		cut.set(false)
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := b.Publish(ctx, c, broker.Message{Message: event.Message{Body: []byte("x")}}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestClusterByName: the servers of a cluster that are known by what the first has
+// told are addresses, and their certificates are for the name in the URL.
+func TestClusterByName(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "x"}, DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cert := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	var all []*server.Server
+	var routes []*url.URL
+	ports := []int{}
+	for range 3 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := l.Addr().(*net.TCPAddr).Port
+		l.Close()
+		ports = append(ports, p)
+		u, _ := url.Parse("nats://127.0.0.1:" + strconv.Itoa(p))
+		routes = append(routes, u)
+	}
+	for i := range 3 {
+		o := &server.Options{ServerName: "s" + strconv.Itoa(i), Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+			TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}}, TLSTimeout: 5,
+			Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: ports[i]}, Routes: routes}
+		s, err := server.NewServer(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Start()
+		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+		all = append(all, s)
+	}
+	for _, s := range all {
+		if !s.ReadyForConnections(10 * time.Second) {
+			t.Fatal("not ready")
+		}
+	}
+	at := "tls://localhost:" + strconv.Itoa(all[0].Addr().(*net.TCPAddr).Port) + "?timeout=2s&ca=" + ca
+	c := broker.Channel{Address: "clustered", Settings: map[string]string{"nats.replicas": "3"}}
+	var b broker.Broker
+	for end := time.Now().Add(60 * time.Second); ; time.Sleep(100 * time.Millisecond) { // until they have a leader
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		var err error
+		if b == nil {
+			if b, err = broker.Open(ctx, at, nats.Adapter); err == nil {
+				defer b.Close()
+			}
+		}
+		if err == nil {
+			err = b.(broker.Admin).Declare(ctx, c)
+		}
+		cancel()
+		if err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+	publish(t, b, c, 0, 1)
+	all[0].Shutdown()
+	all[0].WaitForShutdown()
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+	defer cancel()
+	if err := b.Publish(ctx, c, broker.Message{Message: event.Message{Body: []byte("x")}}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStalled: a server that takes nothing holds up who publishes for no longer than
+// the context asks, or a write may take.
+func TestStalled(t *testing.T) {
+	s := alone(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	stalled := make(chan struct{})
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", s.Addr().String())
+			if err != nil {
+				in.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(in, out); in.Close() }()
+			go func() {
+				defer out.Close()
+				some := make([]byte, 4096)
+				for {
+					n, err := in.Read(some)
+					if err != nil {
+						return
+					}
+					select {
+					case <-stalled:
+						<-over
+						return
+					default:
+					}
+					_, _ = out.Write(some[:n])
+				}
+			}()
+		}
+	}()
+	b := open(t, "nats://"+l.Addr().String())
+	c := declared(t, open(t, "nats://"+s.Addr().String()), nil)
+	publish(t, b, c, 0, 1)
+	close(stalled)
+	large := make([]broker.Message, 100)
+	for i := range large {
+		large[i].Body = make([]byte, 900_000)
+	}
+	var all sync.WaitGroup
+	began := time.Now()
+	for range 2 {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if err := b.Publish(ctx, c, large...); err == nil {
+				t.Error("it was published")
+			}
+		})
+	}
+	all.Wait()
+	if took := time.Since(began); took > 30*time.Second { // a minute is what the client takes by itself
+		t.Errorf("it took %v", took)
+	}
+}
