@@ -1,5 +1,6 @@
 // Package nats is the adapter for NATS with JetStream. A channel is a subject,
-// and the stream that has it; a group is a durable consumer.
+// and the stream that has it; a group is a durable consumer. Who publishes has a
+// second connection for that, from the first time on.
 //
 //	nats://user:password@host:4222,host2:4222
 //	nats://host?creds=FILE
