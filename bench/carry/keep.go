@@ -80,7 +80,7 @@ func keepWay(b broker.Broker, channel broker.Channel, start broker.From) way {
 		if events[i], err = event.DecodeJSON(text); err != nil {
 			log.Fatal(err)
 		}
-		events[i].Subject = "order-" + strconv.Itoa(i%16)
+		events[i].Subject = key(i)
 	}
 	group := 0
 	var id atomic.Int64

@@ -47,6 +47,10 @@ var bodies = makeBodies()
 
 const bodySize = 500
 
+// key orders the i-th event of a call, whichever way it goes: keys decide how the
+// events are shared among the partitions of a topic, and so what is waited for.
+func key(i int) string { return "order-" + strconv.Itoa(i%16) }
+
 func makeBodies() [][]byte {
 	chance := rand.New(rand.NewPCG(1, 2))
 	const digits = "0123456789abcdef"
@@ -60,8 +64,8 @@ func makeBodies() [][]byte {
 	all := make([][]byte, batch)
 	for i := range all {
 		order := hex(8)
-		text := fmt.Sprintf(`{"specversion":"1.0","id":"0195f2c4-7a31-7c5e-%s-%s","source":"orders-service","type":"orders.paid.v1","subject":"order-%s","time":"2026-03-14T09:26:%02d.%06dZ","datacontenttype":"application/json","data":{"orderId":"order-%s","amount":{"value":"%d.%02d","currency":"EUR"},"method":"card","provider":"example-pay","reference":"`,
-			hex(4), hex(12), order, chance.IntN(60), chance.IntN(1_000_000), order, 100+chance.IntN(900), chance.IntN(100))
+		text := fmt.Sprintf(`{"specversion":"1.0","id":"0195f2c4-7a31-7c5e-%s-%s","source":"orders-service","type":"orders.paid.v1","subject":"%s","time":"2026-03-14T09:26:%02d.%06dZ","datacontenttype":"application/json","data":{"orderId":"order-%s","amount":{"value":"%d.%02d","currency":"EUR"},"method":"card","provider":"example-pay","reference":"`,
+			hex(4), hex(12), key(i), chance.IntN(60), chance.IntN(1_000_000), order, 100+chance.IntN(900), chance.IntN(100))
 		all[i] = []byte(text + hex(bodySize-len(text)-3) + `"}}`)
 	}
 	return all
@@ -131,7 +135,7 @@ func wayOver(b broker.Broker, channel broker.Channel, start broker.From) way {
 func adapterWay(b broker.Broker, channel broker.Channel, start broker.From) way {
 	messages := make([]broker.Message, batch)
 	for i := range messages {
-		messages[i] = broker.Message{Message: event.Message{ContentType: contentType, Body: bodies[i]}, Key: "k" + strconv.Itoa(i%16)}
+		messages[i] = broker.Message{Message: event.Message{ContentType: contentType, Body: bodies[i]}, Key: key(i)}
 		if b.Binding() != event.AMQP {
 			messages[i].Headers = []event.Header{{Name: "content-type", Value: event.TextValue(contentType)}}
 		}
@@ -278,7 +282,7 @@ func kafkaContest(ctx context.Context, name, address string, events int) (*conte
 					done.Add(batch)
 					errs := make([]error, batch)
 					for i := range batch {
-						producer.Produce(ctx, &kgo.Record{Topic: channel.Address, Key: []byte("k" + strconv.Itoa(i%16)), Value: bodies[i],
+						producer.Produce(ctx, &kgo.Record{Topic: channel.Address, Key: []byte(key(i)), Value: bodies[i],
 							Headers: []kgo.RecordHeader{{Key: "content-type", Value: []byte(contentType)}}}, func(_ *kgo.Record, err error) {
 							errs[i] = err
 							done.Done()
