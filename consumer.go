@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
+	"hash/maphash"
 	"log/slog"
 	"runtime/debug"
 	"slices"
@@ -34,18 +36,19 @@ type Consumer struct {
 	handlers map[string]Handler
 	fallback Handler
 
-	inlets  []*inlet
-	lanes   []*lanes // of all inlets, and of the snapshots of a bootstrap
-	settler settler
-	beats   *beats // nil where nobody waits for signs of life
-	close   func() error
-	ctx     context.Context // of handlers: ends when draining has taken too long
-	ran     atomic.Bool
-	run     string                 // tells what is replayed from what was before
-	replays atomic.Int64           // events that were replayed
-	begun   []func(now bool) error // ends the bootstraps that have begun
-	ready   chan struct{}
-	counts  [Returned + 1]atomic.Int64
+	inlets   []*inlet
+	lanes    []*lanes // of all inlets, and of the snapshots of a bootstrap
+	settler  settler
+	digester *digester
+	beats    *beats // nil where nobody waits for signs of life
+	close    func() error
+	ctx      context.Context // of handlers: ends when draining has taken too long
+	ran      atomic.Bool
+	run      string                 // tells what is replayed from what was before
+	replays  atomic.Int64           // events that were replayed
+	begun    []func(now bool) error // ends the bootstraps that have begun
+	ready    chan struct{}
+	counts   [Returned + 1]atomic.Int64
 }
 
 // DefaultInFlight is how many events are handled at a time where neither the
@@ -440,6 +443,7 @@ func (c *Consumer) open(ctx context.Context) (func() error, error) {
 	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.ctx = handling
 	c.settler.consumer = c
+	c.digester = newDigester(c.inbox != nil || c.store.Durable())
 	if r, ok := c.store.(store.Renewer); ok || c.broker.Features().AckWait {
 		c.beats = newBeats(c, r)
 	}
@@ -675,28 +679,51 @@ func (c *Consumer) identity(t *task) (store.Identity, error) {
 		}
 		id.Key = strings.Join(values, "\t")
 	}
-	id.Digest = digest(e.Type, e.Subject, e.Data)
+	id.Digest = c.digester.digest(e.Type, e.Subject, e.Data)
 	return id, nil
 }
 
-// digests are the states of SHA-256 that are not in use.
-var digests = sync.Pool{New: func() any { return &digester{hash: sha256.New()} }}
-
+// digester tells events apart that claim to be one. For a store that keeps what it
+// knows it is a SHA-256, which is the same in every process and version. The memory
+// of one that does not is gone with the process, and so may be the seeds of a hash
+// that costs a tenth.
 type digester struct {
+	seeds  *[2]maphash.Seed // nil where digests are kept
+	states sync.Pool        // of *digestState
+}
+
+// digestState is what a digest is made with.
+type digestState struct {
 	hash  hash.Hash
 	space [sha256.Size]byte
 	text  []byte
 }
 
-// digest tells events apart that claim to be one.
-func digest(kind, subject string, data []byte) (sum store.Digest) {
-	d := digests.Get().(*digester)
-	d.hash.Reset()
-	d.text = append(append(append(append(d.text[:0], kind...), 0), subject...), 0)
-	d.hash.Write(d.text)
-	d.hash.Write(data)
-	copy(sum[:], d.hash.Sum(d.space[:0]))
-	digests.Put(d)
+func newDigester(kept bool) *digester {
+	d := &digester{states: sync.Pool{New: func() any { return &digestState{hash: sha256.New()} }}}
+	if !kept {
+		d.seeds = &[2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+	}
+	return d
+}
+
+func (d *digester) digest(kind, subject string, data []byte) (sum store.Digest) {
+	s := d.states.Get().(*digestState)
+	s.text = append(append(append(append(s.text[:0], kind...), 0), subject...), 0)
+	if d.seeds != nil {
+		s.text = append(s.text, data...)
+		binary.NativeEndian.PutUint64(sum[:8], maphash.Bytes(d.seeds[0], s.text))
+		binary.NativeEndian.PutUint64(sum[8:], maphash.Bytes(d.seeds[1], s.text))
+		if cap(s.text) > 64<<10 {
+			s.text = nil // one large event does not keep as much for ever
+		}
+	} else {
+		s.hash.Reset()
+		s.hash.Write(s.text)
+		s.hash.Write(data)
+		copy(sum[:], s.hash.Sum(s.space[:0]))
+	}
+	d.states.Put(s)
 	return sum
 }
 

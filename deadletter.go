@@ -2,6 +2,7 @@ package treaty
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -157,7 +158,8 @@ func (c *Consumer) malformedID(t *task) string {
 	if p := t.delivery.Position(); p != "" {
 		return t.inlet.at.Address + "/" + p
 	}
-	return fmt.Sprintf("%s/%x", t.inlet.at.Address, digest("", "", t.delivery.Message().Body))
+	sum := sha256.Sum256(t.delivery.Message().Body)
+	return fmt.Sprintf("%s/%x", t.inlet.at.Address, sum[:16])
 }
 
 // maxDetail is how long the detail of a dead letter is, in bytes.

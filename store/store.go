@@ -39,7 +39,8 @@ type Identity struct {
 	Digest Digest
 }
 
-// Digest is the first half of a SHA-256.
+// Digest is the first half of a SHA-256; for a store that is not Durable it may be
+// another hash, which is the process's own.
 type Digest [16]byte
 
 // State is what is known of an identity.
@@ -87,7 +88,8 @@ type Store interface {
 	// Release gives back claims that were not handled.
 	Release(ctx context.Context, ids ...Identity) error
 	// Durable is whether what is done outlives the process. A store that is not is
-	// best effort: after a restart a duplicate has its effect again.
+	// best effort: after a restart a duplicate has its effect again. It is this
+	// process's alone: another's digests of the same events may be others.
 	Durable() bool
 	// Close frees what the store holds. Claims are released.
 	Close() error
