@@ -146,7 +146,7 @@ func (c *Consumer) deadLetter(t *task, whole bool) (broker.Message, error) {
 	if t.route != nil && len(t.route.messages) > 0 && t.route.messages[0].Envelope.Mode == contract.Binary {
 		of = t.route.messages[0].Message
 	}
-	err := topology.Encode(c.broker.Binding(), &m.Message, &e, of)
+	err := topology.Encode(c.broker.Binding(), &m.Message, &e, of, false)
 	if err != nil { // such as an event within an event, which the other mode carries
 		err = c.broker.Binding().Encode(&m.Message, &e, event.StructuredMode)
 	}

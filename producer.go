@@ -291,7 +291,7 @@ func (p *Producer) encodePart(c *call, channels []string, events []*Event, from,
 		o, m, err := p.route(e, on)
 		if err == nil {
 			to := &c.messages[i]
-			err = topology.Encode(p.broker.Binding(), &to.Message, e, m.Message)
+			err = topology.Encode(p.broker.Binding(), &to.Message, e, m.Message, m.ReadsJSON())
 			if err != nil {
 				err = &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
 			} else if to.Key, err = topology.Key(o.Channel, e); err != nil {
@@ -417,7 +417,7 @@ func (p *Producer) Check(e *Event) error {
 		return err
 	}
 	var scratch event.Message
-	if err := topology.Encode(p.broker.Binding(), &scratch, e, m.Message); err != nil {
+	if err := topology.Encode(p.broker.Binding(), &scratch, e, m.Message, false); err != nil {
 		return &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
 	}
 	if _, err := topology.Key(o.Channel, e); err != nil {

@@ -525,7 +525,7 @@ func (c *Consumer) request(ctx context.Context, in *inlet, b *contract.Bootstrap
 		}
 	}
 	m := broker.Message{Key: c.group}
-	if err := topology.Encode(c.broker.Binding(), &m.Message, e, of); err != nil {
+	if err := topology.Encode(c.broker.Binding(), &m.Message, e, of, false); err != nil {
 		return err
 	}
 	return c.broker.Publish(ctx, at, m)

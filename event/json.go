@@ -417,7 +417,10 @@ func (e *Event) jsonData(text []byte, data, encoded *member) error {
 // AppendJSON appends the event in the JSON format. An event that is not valid is
 // an error. Data that are not what datacontenttype says of JSON go as bytes, as
 // all data do that are no text: what came malformed can be passed on.
-func (e *Event) AppendJSON(dst []byte) ([]byte, error) {
+func (e *Event) AppendJSON(dst []byte) ([]byte, error) { return e.appendJSON(dst, false) }
+
+// appendJSON is AppendJSON. whole is whether data of JSON are known to be one value.
+func (e *Event) appendJSON(dst []byte, whole bool) ([]byte, error) {
 	if err := e.Validate(); err != nil {
 		return dst, err
 	}
@@ -447,7 +450,7 @@ func (e *Event) AppendJSON(dst []byte) ([]byte, error) {
 	}
 	switch {
 	case e.Data == nil:
-	case IsJSON(e.DataContentType) && isWhole(e.Data):
+	case IsJSON(e.DataContentType) && (whole || isWhole(e.Data)):
 		b = append(append(b, `,"data":`...), e.Data...)
 	case IsJSON(e.DataContentType):
 		b = appendBase64(b, e.Data)

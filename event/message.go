@@ -377,13 +377,7 @@ func sameMediaType(a, b string) bool {
 func (b *Binding) Encode(m *Message, e *Event, mode Mode) error {
 	switch mode {
 	case StructuredMode:
-		body, err := e.AppendJSON(m.scratch[:0])
-		if err != nil {
-			return err
-		}
-		m.scratch = body
-		b.begin(m, body, JSONContentType)
-		return nil
+		return b.EncodeJSON(m, e, false)
 	case BatchMode:
 		return b.EncodeBatch(m, []Event{*e})
 	}
@@ -431,6 +425,19 @@ func (b *Binding) Encode(m *Message, e *Event, mode Mode) error {
 		}
 		text(x.Name, x.Value.text)
 	}
+	return nil
+}
+
+// EncodeJSON makes the message of an event in structured mode, in the JSON format,
+// as Encode does. With whole the caller says that data whose type is one of JSON are
+// one JSON value, as who has held them to a schema knows: they are not read again.
+func (b *Binding) EncodeJSON(m *Message, e *Event, whole bool) error {
+	body, err := e.appendJSON(m.scratch[:0], whole)
+	if err != nil {
+		return err
+	}
+	m.scratch = body
+	b.begin(m, body, JSONContentType)
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
-	"strconv"
 	"sync/atomic"
 	"testing/fstest"
 	"time"
@@ -84,13 +83,23 @@ func keepWay(b broker.Broker, channel broker.Channel, start broker.From) way {
 	}
 	group := 0
 	var id atomic.Int64
-	// newID is an id of its own: the bare client sends what it has, and what makes an
-	// application's ids is the application's.
-	newID := func() string {
-		text := []byte("0195f2c4-7a31-7c5e-8000-000000000000")
-		n := strconv.AppendInt(make([]byte, 0, 20), id.Add(1), 10)
-		copy(text[len(text)-len(n):], n)
-		return string(text)
+	// newIDs gives events ids of their own, out of one text: the bare client sends what
+	// it has, and what makes an application's ids is the application's.
+	newIDs := func(events []*event.Event) {
+		const begin, digits = "0195f2c4-7a31-7c5e-8000-", 12
+		text := make([]byte, 0, len(events)*(len(begin)+digits))
+		for range events {
+			n := id.Add(1)
+			text = append(text, begin+"000000000000"...)
+			for i := len(text) - 1; n > 0; i-- {
+				text[i] = byte('0' + n%10)
+				n /= 10
+			}
+		}
+		all := string(text)
+		for i, e := range events {
+			e.ID = all[i*(len(begin)+digits):][:len(begin)+digits]
+		}
 	}
 	return way{
 		publish: func(ctx context.Context, n int) error {
@@ -100,9 +109,7 @@ func keepWay(b broker.Broker, channel broker.Channel, start broker.From) way {
 				mine[i] = &one
 			}
 			for range n / batch {
-				for _, e := range mine {
-					e.ID = newID()
-				}
+				newIDs(mine)
 				if err := p.PublishEvents(ctx, mine...); err != nil {
 					return err
 				}

@@ -302,31 +302,46 @@ func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages .
 	var done sync.WaitGroup
 	done.Add(len(messages))
 	records := make([]kgo.Record, len(messages))
-	errs := make([]error, len(messages))
-	headers := 0
-	for i := range messages {
-		headers += len(messages[i].Headers)
+	var mu sync.Mutex
+	var failed map[*kgo.Record]error
+	promise := func(r *kgo.Record, err error) {
+		if err != nil {
+			mu.Lock()
+			if failed == nil {
+				failed = map[*kgo.Record]error{}
+			}
+			failed[r] = err
+			mu.Unlock()
+		}
+		done.Done()
 	}
-	all := make([]kgo.RecordHeader, 0, headers)
+	var headers []kgo.RecordHeader
+	now := time.Now()
 	for i := range messages {
 		m, r := &messages[i], &records[i]
-		from := len(all)
-		for j := range m.Headers {
-			all = append(all, kgo.RecordHeader{Key: m.Headers[j].Name, Value: []byte(m.Headers[j].Value.String())})
-		}
-		r.Topic, r.Value, r.Headers = topic, m.Body, all[from:len(all):len(all)]
+		r.Topic, r.Value, r.Timestamp = topic, m.Body, now
 		if m.Key != "" {
 			r.Key = []byte(m.Key)
 		}
-		at := &errs[i]
-		client.Produce(ctx, r, func(_ *kgo.Record, err error) {
-			*at = err
-			done.Done()
-		})
+		if i > 0 && slices.Equal(m.Headers, messages[i-1].Headers) {
+			r.Headers = records[i-1].Headers // as all are of one mode that has one header
+		} else {
+			if cap(headers)-len(headers) < len(m.Headers) {
+				headers = make([]kgo.RecordHeader, 0, len(m.Headers)*min(64, len(messages)-i))
+			}
+			from := len(headers)
+			for _, h := range m.Headers {
+				headers = append(headers, kgo.RecordHeader{Key: h.Name, Value: []byte(h.Value.String())})
+			}
+			r.Headers = headers[from:len(headers):len(headers)]
+		}
+		client.Produce(ctx, r, promise)
 	}
 	done.Wait()
-	for i, err := range errs {
-		failures.Add(i, b.fail("publish", channel.Address, err))
+	if failed != nil {
+		for i := range records {
+			failures.Add(i, b.fail("publish", channel.Address, failed[&records[i]]))
+		}
 	}
 	return failures.Err(len(messages))
 }

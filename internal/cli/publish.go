@@ -548,7 +548,7 @@ func (p *publishing) sendOn(ctx context.Context, b broker.Broker) error {
 		for ; to < len(p.ready) && p.ready[to].message.Channel == p.ready[from].message.Channel; to++ {
 			o := p.ready[to]
 			m := broker.Message{Key: o.key, Identity: topology.KnownBy(o.message.Channel.Delivery, o.event, "")}
-			if err := topology.Encode(b.Binding(), &m.Message, o.event, o.message); err != nil {
+			if err := topology.Encode(b.Binding(), &m.Message, o.event, o.message, false); err != nil {
 				return err
 			}
 			if d := o.message.Delivery; d != nil {

@@ -295,6 +295,11 @@ func (m *Message) Valid(e *event.Event) bool {
 	return m.payload == nil || m.validData(e)
 }
 
+// ReadsJSON is whether Valid has read data that say that they are JSON, as one value.
+func (m *Message) ReadsJSON() bool {
+	return m.payload != nil && m.Payload.Dialect != schema.Avro && !m.Envelope.PayloadIsEnvelope
+}
+
 func (m *Message) validData(e *event.Event) bool {
 	avro := m.Payload.Dialect == schema.Avro
 	switch {

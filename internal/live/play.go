@@ -618,7 +618,7 @@ func (d *Dev) round(ctx context.Context, n int) error {
 // broker could know it by: consumers are to.
 func (d *Dev) past(l *lot, s *source, e *treaty.Event) error {
 	var m broker.Message
-	if err := topology.Encode(d.broker.Binding(), &m.Message, e, s.message); err != nil {
+	if err := topology.Encode(d.broker.Binding(), &m.Message, e, s.message, false); err != nil {
 		return err
 	}
 	m.Key, _ = topology.Key(s.message.Channel, e)

@@ -9,14 +9,15 @@ import (
 )
 
 // Encode makes the message of an event in the mode that its message of the
-// contract has.
-func Encode(b *event.Binding, m *event.Message, e *event.Event, of *contract.Message) error {
+// contract has. With whole, data that say that they are JSON are known to be so, see
+// event.Binding.EncodeJSON.
+func Encode(b *event.Binding, m *event.Message, e *event.Event, of *contract.Message, whole bool) error {
 	switch of.Envelope.Mode {
 	case contract.Structured:
 		if strings.Contains(strings.ToLower(of.ContentType), "+avro") {
 			return b.EncodeAvro(m, e)
 		}
-		return b.Encode(m, e, event.StructuredMode)
+		return b.EncodeJSON(m, e, whole)
 	case contract.Batch:
 		return fmt.Errorf("the contract has batches for %s, which %s does not carry; treaty check says more", of.Envelope.Type, b)
 	case contract.NoEnvelope:
