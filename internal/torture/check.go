@@ -30,7 +30,8 @@ type evidence struct {
 	producer, consumer, run []Record
 	effects                 []Record
 	dead                    []dead
-	log                     map[int]int // how often what carries a number is on the log; nil where it cannot be read
+	rows                    map[int]bool // of the services, that are committed
+	log                     map[int]int  // how often what carries a number is on the log; nil where it cannot be read
 	features                broker.Features
 }
 
@@ -40,7 +41,7 @@ func (r *run) judge() error {
 	r.mu.Lock()
 	r.stopping = true
 	r.mu.Unlock()
-	for _, p := range append(r.of("consumer"), r.of("producer")...) {
+	for _, p := range slices.Concat(r.of("consumer"), r.of("service"), r.of("producer")) {
 		r.retire(p)
 		select {
 		case <-p.over:
@@ -60,6 +61,9 @@ func (r *run) judge() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	if err := r.readService(ctx, &e); err != nil {
+		return fmt.Errorf("reading the rows: %w", err)
+	}
 	if kinds[r.Store].inbox {
 		var err error
 		if e.effects, err = r.written(ctx); err != nil {
@@ -128,7 +132,13 @@ func (r *run) readBroker(ctx context.Context, e *evidence) error {
 	}
 	defer b.Close()
 	e.log = map[int]int{}
-	if err := r.read(ctx, b, r.channel(), func(d broker.Delivery) { e.log[number(d.Message().Body)]++ }); err != nil {
+	if err := r.read(ctx, b, r.channel(), func(d broker.Delivery) {
+		n := number(d.Message().Body)
+		e.log[n]++
+		if m, _, err := b.Binding().Decode(d.Message()); err == nil && n >= 0 && n < len(r.plan.Events) && m.ID != r.plan.ID(n) {
+			r.violation("event %d is on the log as %s, and was published as %s", n, m.ID, r.plan.ID(n))
+		}
+	}); err != nil {
 		return err
 	}
 	if err := r.read(ctx, b, r.dead(), func(d broker.Delivery) { e.dead = append(e.dead, deadLetter(b, d)) }); err != nil {
@@ -255,6 +265,9 @@ func (r *run) check(e *evidence) []string {
 			}
 		}
 	}
+	for n := range e.rows {
+		lives[n].acknowledged = true // as the database says, whoever came to record it
+	}
 	for n := range lives {
 		if lives[n].acknowledged {
 			r.report.Published++
@@ -315,6 +328,13 @@ func (r *run) check(e *evidence) []string {
 
 func (r *run) checkOne(e *evidence, n int, l *life, complain func(int, string, ...any)) {
 	ev := &r.plan.Events[n]
+	if ev.Outbox {
+		r.checkOutbox(e, n, l, complain)
+	}
+	if ev.never() {
+		r.report.Undone++
+		return
+	}
 	if !l.acknowledged {
 		complain(n, "event %d was not acknowledged, however often it was published", n)
 		return

@@ -33,7 +33,7 @@ const environment = "TREATY_TORTURE_CHILD"
 // job is what a process is to be.
 type job struct {
 	Config
-	Role    string // broker, producer, consumer
+	Role    string // broker, producer, service, consumer
 	Name    string // of this process
 	URL     string // of the broker, as this process sees it
 	Address string // of the channel
@@ -58,6 +58,8 @@ func Child() {
 			err = c.broker(ctx)
 		case "producer":
 			err = c.produce(ctx)
+		case "service":
+			err = c.serve(ctx)
 		case "consumer":
 			err = c.consume(ctx)
 		}
@@ -118,12 +120,16 @@ func (c *child) die(n int, at Point, say func()) {
 
 // once is true one time in a run, whatever is killed.
 func (c *child) once(what string, n int) bool {
-	f, err := os.OpenFile(filepath.Join(c.Dir, "once", fmt.Sprintf("%s-%d", what, n)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(c.onceFile(what, n), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return false
 	}
 	f.Close()
 	return true
+}
+
+func (c *child) onceFile(what string, n int) string {
+	return filepath.Join(c.Dir, "once", fmt.Sprintf("%s-%d", what, n))
 }
 
 var adapters = []broker.Adapter{embedded.Adapter, nats.Adapter, kafka.Adapter, amqp.Adapter, mqtt.Adapter, pubsub.Adapter}
@@ -160,7 +166,7 @@ func (c *child) contract(ctx context.Context) (*contract.Contract, error) {
 	if c.Break == "lanes" && c.Role == "consumer" {
 		scope = "none"
 	}
-	return treaty.Load(ctx, fstest.MapFS{"torture.yaml": {Data: []byte(document(c.plan.Mode, c.Address, scope))}}, "torture.yaml")
+	return treaty.Load(ctx, fstest.MapFS{"torture.yaml": {Data: []byte(document(c.plan.Mode, c.Address, scope, c.plan.Known))}}, "torture.yaml")
 }
 
 func logger() treaty.Option {
@@ -208,7 +214,7 @@ func (c *child) produce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &sender{child: c, rec: rec, producer: p, broker: through, pace: pace{rate: c.Pace, begun: time.Now()}}
+	s := &sender{child: c, rec: rec, producer: p, broker: through, pace: pace{rate: max(c.Pace*3/4, 1), begun: time.Now()}}
 	var all sync.WaitGroup
 	errs := make([]error, workers)
 	for w := range workers {
@@ -261,7 +267,7 @@ func (s *sender) work(ctx context.Context, w int, gone []bool) error {
 	}
 	for n := range s.plan.Events {
 		e := &s.plan.Events[n]
-		if gone[n] || workerOf(e.Key) != w {
+		if gone[n] || e.Outbox || workerOf(e.Key) != w {
 			continue
 		}
 		if e.Raw {

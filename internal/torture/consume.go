@@ -161,17 +161,20 @@ func number(body []byte) int {
 // breaks are the faults that can be built into the runtime, so that what a run
 // notices can be held to cases.
 var breaks = []string{
-	"done",        // the store has an event as done before it is handled
-	"ack",         // a delivery is acknowledged before it is handled
-	"lanes",       // keys are not kept apart
-	"dead-letter", // what is to be in the dead letter is dropped
-	"dedupe",      // what was handled is handled again
-	"forget",      // the store does not keep what it says it has
-	"collision",   // a collision is taken for a duplicate
-	"publish",     // what is published is acknowledged before it is
-	"inbox",       // what is remembered is not what comes
-	"reason",      // the dead letter says another reason
-	"attempts",    // the dead letter says another number of attempts
+	"done",               // the store has an event as done before it is handled
+	"ack",                // a delivery is acknowledged before it is handled
+	"lanes",              // keys are not kept apart
+	"dead-letter",        // what is to be in the dead letter is dropped
+	"dedupe",             // what was handled is handled again
+	"forget",             // the store does not keep what it says it has
+	"collision",          // a collision is taken for a duplicate
+	"publish",            // what is published is acknowledged before it is
+	"inbox",              // what is remembered is not what comes
+	"reason",             // the dead letter says another reason
+	"attempts",           // the dead letter says another number of attempts
+	"outbox-mark",        // an event of the outbox is marked before it is published
+	"outbox-transaction", // it is not written in the transaction of its row
+	"outbox-order",       // the relay sends in another order
 }
 
 // tap stands between the runtime and the broker, for what no network does.

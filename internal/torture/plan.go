@@ -11,6 +11,7 @@ import (
 // Plan is what is to happen.
 type Plan struct {
 	Mode   string // of the contract: structured or binary
+	Known  string // who knows duplicates: both, or consumer alone
 	Keys   int
 	Events []Event
 	System []Fault // by progress
@@ -36,17 +37,22 @@ const (
 	Invalid   Kind = "invalid" // breaks the schema
 	Unkeyed   Kind = "unkeyed" // without the subject that orders it
 	Large     Kind = "large"   // breaks the schema with 1 MB
+	Undone    Kind = "undone"  // the transaction that it is written in is rolled back
 )
 
-// Point is where the process of a consumer is killed, once.
+// Point is where the process that is at an event is killed, once.
 type Point string
 
-// The points.
+// The points: of a consumer, and then of a service with an outbox.
 const (
 	InHandler  Point = "in the handler, before the effect"
 	AfterDoing Point = "in the handler, behind the effect"
 	BeforeDone Point = "before the store has it"
 	BeforeAck  Point = "before the acknowledgement"
+
+	BeforeCommit Point = "before the commit" // which then is never tried again
+	AfterCommit  Point = "behind the commit"
+	BeforeMark   Point = "in the relay, between publishing and marking"
 )
 
 // How a delivery that was handled is settled, other than acknowledged, once.
@@ -63,6 +69,7 @@ type Event struct {
 	Times  int
 	Of     int
 	Raw    bool // published past the producer
+	Outbox bool // written in one transaction with a row, and relayed
 	Kill   Point
 	Settle string
 	Pad    int // bytes of data beside what all have
@@ -83,6 +90,14 @@ func (p *Plan) Carries(n int) int {
 	}
 	return n
 }
+
+// never is whether an event is written and taken back, so that nobody may ever
+// hear of it.
+func (e *Event) never() bool { return e.Kind == Undone || e.Kill == BeforeCommit }
+
+// ofOutbox is whether the events of a key go through the outbox: those of every
+// fourth do.
+func ofOutbox(key int) bool { return key%4 == 0 }
 
 // data is the data of event n.
 func (p *Plan) data(n int) data {
@@ -126,6 +141,8 @@ const (
 	BrokerKilled   Action = "broker killed"
 	ProducerKilled Action = "producer killed"
 	ConsumerKilled Action = "consumer killed"
+	ServiceKilled  Action = "service killed"
+	ServicePaused  Action = "service paused"  // for longer than its lease of the relay, sometimes
 	Replaced       Action = "member replaced" // ends, and another comes
 	Joined         Action = "member joined"   // for a while
 	StoreFull      Action = "store full"
@@ -137,7 +154,7 @@ const (
 type Fault struct {
 	At     int
 	Action Action
-	Side   string // producer or consumer: whose progress At is, and whose connections
+	Side   string // producer, service or consumer: whose progress At is, and whose connections
 	For    time.Duration
 }
 
@@ -155,16 +172,18 @@ var mixture = []what{
 	{parts: 3, kind: Malformed}, {parts: 3, kind: Truncated}, {parts: 3, kind: WrongMode}, {parts: 3, kind: WrongType}, {parts: 3, kind: Invalid}, {parts: 2, kind: Unkeyed}, {parts: 2, kind: Large},
 	{parts: 10, kind: Fails}, {parts: 4, kind: Panics}, {parts: 5, kind: Always}, {parts: 3, kind: Rejects},
 	{parts: 8, settle: Redeliver}, {parts: 6, settle: Drop},
+	{parts: 3, kind: Undone}, {parts: 1, kill: BeforeCommit}, {parts: 1, kill: AfterCommit}, {parts: 2, kill: BeforeMark},
 	{parts: 1, kill: InHandler}, {parts: 1, kill: AfterDoing}, {parts: 1, kill: BeforeDone}, {parts: 1, kill: BeforeAck},
 	{parts: 4, action: Cut}, {parts: 2, action: SlowDown}, {parts: 2, action: Stall}, {parts: 1, action: HalfOpen}, {parts: 2, action: Deaf}, {parts: 2, action: Mute},
 	{parts: 1, action: BrokerKilled}, {parts: 1, action: ProducerKilled}, {parts: 1, action: ConsumerKilled}, {parts: 1, action: Replaced},
+	{parts: 2, action: ServiceKilled}, {parts: 1, action: ServicePaused},
 	{parts: 2, action: StoreFull}, {parts: 2, action: DeadRefused},
 }
 
 // plan makes the plan of a run.
 func plan(c *Config) *Plan {
 	r := rand.New(rand.NewPCG(c.Seed, 0x7265747479))
-	p := &Plan{Mode: []string{"structured", "binary"}[r.IntN(2)], Keys: 50 + r.IntN(200)}
+	p := &Plan{Mode: []string{"structured", "binary"}[r.IntN(2)], Known: []string{"both", "consumer"}[r.IntN(2)], Keys: 50 + r.IntN(200)}
 	parts := 0
 	for _, w := range mixture {
 		parts += w.parts
@@ -187,10 +206,14 @@ func plan(c *Config) *Plan {
 		for range count {
 			switch {
 			case w.action != "":
-				f := Fault{At: c.Events/20 + r.IntN(c.Events*85/100), Action: w.action, Side: []string{"producer", "consumer"}[r.IntN(2)], For: time.Duration(50+r.IntN(350)) * time.Millisecond}
+				f := Fault{At: c.Events/20 + r.IntN(c.Events*85/100), Action: w.action, Side: []string{"producer", "service", "consumer"}[r.IntN(3)], For: time.Duration(50+r.IntN(350)) * time.Millisecond}
 				switch f.Action {
 				case ProducerKilled:
 					f.Side = "producer"
+				case ServiceKilled:
+					f.Side = "service"
+				case ServicePaused:
+					f.Side, f.For = "service", lease/2+time.Duration(r.IntN(2000))*time.Millisecond
 				case ConsumerKilled, Replaced, StoreFull, DeadRefused:
 					f.Side = "consumer"
 				}
@@ -219,7 +242,16 @@ func plan(c *Config) *Plan {
 	seqs := map[string]int{}
 	for n := range p.Events {
 		e := &p.Events[n]
-		e.Key = fmt.Sprintf("k%d", r.IntN(p.Keys))
+		key := r.IntN(p.Keys)
+		switch e.Kill {
+		case BeforeCommit, AfterCommit, BeforeMark:
+			e.Outbox = true
+		}
+		if e.Outbox = e.Outbox || e.Kind == Undone; e.Outbox {
+			key -= key % 4
+		}
+		e.Outbox = ofOutbox(key) && !e.Raw
+		e.Key = fmt.Sprintf("k%d", key)
 		e.Pad = r.IntN(200)
 		if r.IntN(50) == 0 {
 			e.Pad = r.IntN(4000)
@@ -234,12 +266,13 @@ func plan(c *Config) *Plan {
 				if r.IntN(2) == 0 {
 					e.Of = n - 1 - r.IntN(min(n, 200))
 				}
-				if o := &p.Events[e.Of]; o.Kind == Plain && o.Seq > 0 {
+				if o := &p.Events[e.Of]; o.Kind == Plain && o.Seq > 0 && !o.never() {
 					break
 				}
 			}
 			e.Key, e.Pad = p.Events[e.Of].Key, p.Events[e.Of].Pad
-			e.Raw = r.IntN(2) == 0
+			e.Outbox = p.Events[e.Of].Outbox
+			e.Raw = r.IntN(2) == 0 && !e.Outbox // where it stays behind what it is like
 			continue
 		}
 		if !e.Raw {

@@ -36,7 +36,9 @@ type Record struct {
 // What a record says.
 const (
 	publishing = "publishing"   // All are about to be published
-	published  = "acknowledged" // All were
+	published  = "acknowledged" // All were; or committed, where they go through an outbox
+	writing    = "writing"      // All are about to be committed with their rows
+	relayed    = "relayed"      // All that came out of the outbox were acknowledged
 	refused    = "refused"      // the publishing of N failed
 	entered    = "entered"      // the handler was called
 	effect     = "effect"       // it had its effect

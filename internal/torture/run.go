@@ -26,10 +26,12 @@ import (
 type Report struct {
 	Config
 	Mode        string
+	Known       string // who knows duplicates
 	Took        time.Duration
 	Faults      map[string]int // that happened, by kind
 	Skipped     map[string]int // that were planned and could not happen, with the reason
-	Published   int            // events acknowledged
+	Published   int            // events acknowledged, or committed with their rows
+	Undone      int            // events rolled back with them
 	Effects     int            // and of these, repeated ones
 	Repeated    int
 	DeadLetters map[string]int // by reason
@@ -44,8 +46,8 @@ func (r *Report) String() string {
 	for _, n := range r.Faults {
 		happened += n
 	}
-	fmt.Fprintf(&b, "seed %d: %d events (%s mode, store %s, %d member at a time, broker %s), %d faults, %s\n", r.Seed, r.Events, r.Mode, r.Store, r.Members, shown(r.Broker), happened, r.Took.Round(time.Second/10))
-	fmt.Fprintf(&b, "  acknowledged %d, effects %d (%d of them repeated, as the store does), dead letters %v, processes %v\n", r.Published, r.Effects, r.Repeated, r.DeadLetters, r.Started)
+	fmt.Fprintf(&b, "seed %d: %d events (%s mode, duplicates known by %s, store %s, %d member at a time, broker %s), %d faults, %s\n", r.Seed, r.Events, r.Mode, r.Known, r.Store, r.Members, shown(r.Broker), happened, r.Took.Round(time.Second/10))
+	fmt.Fprintf(&b, "  acknowledged %d, rolled back %d, effects %d (%d of them repeated, as the store does), dead letters %v, processes %v\n", r.Published, r.Undone, r.Effects, r.Repeated, r.DeadLetters, r.Started)
 	fmt.Fprintf(&b, "  faults: %v\n", r.Faults)
 	if len(r.Skipped) > 0 {
 		fmt.Fprintf(&b, "  not possible here: %v\n", r.Skipped)
@@ -97,10 +99,10 @@ type run struct {
 	audited    []dead
 	came       time.Time // when the last of them did
 
-	done   map[int]bool // events that are accounted for
-	sent   map[int]bool // and acknowledged
-	moved  time.Time    // when the last was
-	allOut bool         // everything is published
+	done  map[int]bool    // events that are accounted for
+	sent  map[int]bool    // and acknowledged
+	moved time.Time       // when the last was
+	out   map[string]bool // who has published everything, or written it
 }
 
 // Run does what a plan has. The error is of what kept it from being done; what
@@ -113,9 +115,9 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	r := &run{
 		Config: c, plan: plan(&c), proxies: map[string]*proxy{}, faults: map[string]int{}, started: map[string]int{},
-		children: map[string]*process{}, slots: map[string]bool{}, fate: map[string]string{}, done: map[int]bool{}, sent: map[int]bool{}, moved: time.Now(),
+		children: map[string]*process{}, slots: map[string]bool{}, fate: map[string]string{}, done: map[int]bool{}, sent: map[int]bool{}, out: map[string]bool{}, moved: time.Now(),
 	}
-	r.report = &Report{Config: c, Mode: r.plan.Mode, Skipped: map[string]int{}, DeadLetters: map[string]int{}}
+	r.report = &Report{Config: c, Mode: r.plan.Mode, Known: r.plan.Known, Skipped: map[string]int{}, DeadLetters: map[string]int{}}
 	r.ctx, r.cancel = context.WithTimeout(ctx, c.Limit)
 	defer r.cancel()
 	if err := os.MkdirAll(filepath.Join(c.Dir, "once"), 0o700); err != nil {
@@ -173,10 +175,13 @@ func (r *run) work() error {
 	}
 	r.moved = time.Now()
 	r.all.Go(func() { r.keep("producer", "producer") })
+	for i := range services {
+		r.all.Go(func() { r.keep("service", fmt.Sprintf("service%d", i+1)) })
+	}
 	produced := tail{path: filepath.Join(r.Dir, ofProducer)}
 	expected := 0
 	for i := range r.plan.Events {
-		if r.plan.Events[i].Kind != Duplicate {
+		if e := &r.plan.Events[i]; e.Kind != Duplicate && !e.never() {
 			expected++
 		}
 	}
@@ -197,7 +202,7 @@ func (r *run) work() error {
 		}
 		system = slices.DeleteFunc(system, func(f Fault) bool {
 			reached := len(r.done)
-			if f.Side == "producer" {
+			if f.Side == "producer" || f.Side == "service" {
 				reached = len(r.sent)
 			}
 			// What waits for progress that does not come happens all the same.
@@ -209,7 +214,7 @@ func (r *run) work() error {
 			return true
 		})
 		switch {
-		case len(system) > 0 || !r.allOut || len(r.done) < expected:
+		case len(system) > 0 || len(r.out) < 1+services || len(r.done) < expected:
 			quiet = time.Time{}
 			if time.Since(r.moved) > r.patience() {
 				// What was acknowledged by a process that was killed before it could say so
@@ -263,8 +268,13 @@ func (r *run) account(one Record) {
 
 // accountSent notes what the producer has recorded.
 func (r *run) accountSent(one Record) {
-	r.allOut = r.allOut || one.What == doneAll
-	if one.What == published {
+	switch one.What {
+	case doneAll:
+		slot, _, _ := strings.Cut(one.By, "-")
+		r.out[slot] = true
+	case dying:
+		r.happened("killed " + one.Reason)
+	case published:
 		for _, n := range one.All {
 			r.sent[n] = true
 		}
@@ -296,7 +306,7 @@ func (r *run) begin() error {
 			r.behind = e
 		}
 	}
-	for _, side := range []string{"producer", "consumer"} {
+	for _, side := range []string{"producer", "service", "consumer"} {
 		p, err := newProxy(r.behind)
 		if err != nil {
 			return err
@@ -539,6 +549,12 @@ func (r *run) kill(p *process) {
 	_ = p.cmd.Process.Kill()
 }
 
+// pause has a process do nothing for a while, as a machine does that is moved.
+func (r *run) pause(p *process, d time.Duration) {
+	_ = p.cmd.Process.Signal(syscall.SIGSTOP)
+	time.AfterFunc(d, func() { _ = p.cmd.Process.Signal(syscall.SIGCONT) })
+}
+
 func (r *run) retire(p *process) {
 	r.mu.Lock()
 	p.wanted = true
@@ -582,12 +598,18 @@ func (r *run) happen(f Fault) {
 			r.report.Skipped[what+": it was not started by the run"]++
 			return
 		}
-	case ProducerKilled, ConsumerKilled:
-		all := r.of(map[Action]string{ProducerKilled: "producer", ConsumerKilled: "consumer"}[f.Action])
+	case ProducerKilled, ServiceKilled, ConsumerKilled:
+		all := r.of(map[Action]string{ProducerKilled: "producer", ServiceKilled: "service", ConsumerKilled: "consumer"}[f.Action])
 		if len(all) == 0 {
 			break // it has just been
 		}
 		r.kill(all[0])
+	case ServicePaused:
+		for i, p := range r.of("service") {
+			if i == 0 {
+				r.pause(p, f.For)
+			}
+		}
 	case Replaced:
 		for i, p := range r.of("consumer") {
 			if i == 0 {
@@ -629,7 +651,7 @@ func (r *run) end() {
 	r.mu.Lock()
 	r.stopping = true
 	r.mu.Unlock()
-	for _, role := range []string{"consumer", "producer", "broker"} {
+	for _, role := range []string{"consumer", "service", "producer", "broker"} {
 		all := r.of(role)
 		for _, p := range all {
 			r.retire(p)

@@ -91,8 +91,12 @@ func database(c *Config) (*sql.DB, sqlstore.Dialect, error) {
 		db, err := sql.Open("pgx", os.Getenv(kinds[c.Store].needs))
 		return db, sqlstore.PostgreSQL, err
 	}
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(c.Dir, "effects.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)&_txlock=immediate")
+	db, err := sqliteFile(c.Dir, "effects.db")
 	return db, sqlstore.SQLite, err
+}
+
+func sqliteFile(dir, name string) (*sql.DB, error) {
+	return sql.Open("sqlite", "file:"+filepath.Join(dir, name)+"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)&_txlock=immediate")
 }
 
 // tables is what the names of a run's tables begin with.
@@ -108,8 +112,9 @@ func (r *run) prepare() error {
 		return fmt.Errorf("the store %s needs an address in %s", r.Store, k.needs)
 	case r.Members > 1 && !k.shared && k.durable:
 		return fmt.Errorf("the store %s is that of one process at a time", r.Store)
-	case !k.inbox:
-		return nil
+	}
+	if err := r.prepareService(); err != nil || !k.inbox {
+		return err
 	}
 	db, dialect, err := database(&r.Config)
 	if err != nil {

@@ -8,11 +8,13 @@
 // progress is planned, not at what time, so two runs of a plan are alike and not
 // the same.
 //
-// Three sorts of processes are started by [Run], all of them the program that
-// calls it: [Child] is what they do. Every one writes what it does into files
-// that are only ever appended to, so that what a killed one did is there, too:
+// The processes that [Run] starts are all the program that calls it: [Child] is
+// what they do. One is the embedded broker, one publishes, some change rows of a
+// database and have the events of the changes relayed from its outbox, and some
+// consume. Every one writes what it does into files that are only ever appended
+// to, so that what a killed one did is there, too:
 //
-//	producer.jsonl  what is about to be published, and what was acknowledged
+//	producer.jsonl  what is about to be published or committed, and what was
 //	consumer.jsonl  handlers entered, effects, what was settled and how
 //	run.jsonl       the processes begun, ended and killed; the faults
 //
@@ -88,13 +90,13 @@ const (
 )
 
 // document is the contract of a run.
-func document(mode, address, scope string) string {
+func document(mode, address, scope, known string) string {
 	headers := `{type: object, required: [type, subject], properties: {type: {type: string, const: torture.step.v1}, source: {type: string, const: /torture}, subject: {type: string, minLength: 1}}}`
 	contentType := "application/cloudevents+json"
 	if mode == "binary" {
 		contentType = "application/json"
 	}
-	return strings.NewReplacer("$headers", headers, "$type", contentType, "$mode", mode, "$address", address, "$scope", scope, "$attempts", fmt.Sprint(attempts)).Replace(`
+	return strings.NewReplacer("$headers", headers, "$type", contentType, "$mode", mode, "$address", address, "$scope", scope, "$known", known, "$attempts", fmt.Sprint(attempts)).Replace(`
 asyncapi: 3.1.0
 info: {title: Torture, version: 1.0.0}
 defaultContentType: $type
@@ -114,7 +116,7 @@ channels:
             n: {type: integer, minimum: 0}
             seq: {type: integer, minimum: 1}
             pad: {type: string, maxLength: 4096}
-    x-delivery: {ordering: {scope: $scope}}
+    x-delivery: {ordering: {scope: $scope}, dedupe: {where: $known}}
     bindings: {kafka: {partitions: 4}}
 operations:
   send:
