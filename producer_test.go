@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/treaty-events/treaty"
+	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/event"
 )
 
 // What a call needs is used again by the next, which may be of more events.
@@ -89,4 +91,72 @@ func TestLargeCallWithFaults(t *testing.T) {
 		})
 	}, treaty.MaxInFlight(1))
 	r.until(treaty.Handled, 1000)
+}
+
+// starter is a broker that keeps what it is given, and fails what it is told to.
+type starter struct {
+	nowhere
+	got    []string
+	keys   []string
+	calls  int
+	failed map[int]error // by how many came before
+}
+
+func (s *starter) Start(_ context.Context, _ broker.Channel, messages ...broker.Message) func() error {
+	s.calls++
+	var failures broker.Failures
+	for i := range messages {
+		failures.Add(i, s.failed[len(s.got)])
+		s.got = append(s.got, string(messages[i].Body))
+		s.keys = append(s.keys, messages[i].Key)
+	}
+	return func() error { return failures.Err(len(messages)) }
+}
+
+func (s *starter) Publish(ctx context.Context, c broker.Channel, messages ...broker.Message) error {
+	return s.Start(ctx, c, messages...)()
+}
+
+// A broker that begins to send before it has all gets the messages that another
+// gets, and what it cannot send is told by its index among all.
+func TestStarter(t *testing.T) {
+	c := load(t, vary{})
+	var events []*treaty.Event
+	for i := range 1000 {
+		e, err := event.DecodeJSON(sized(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+	whole, parts := &starter{}, &starter{failed: map[int]error{0: errors.New("first"), 777: errors.New("another"), 999: errors.New("last")}}
+	if err := producer(t, c, struct{ broker.Broker }{whole}).PublishEvents(t.Context(), events...); err != nil || whole.calls != 1 {
+		t.Fatalf("%v, in %d calls", err, whole.calls)
+	}
+	p := producer(t, c, parts)
+	err := p.PublishEvents(t.Context(), events...)
+	var failed *broker.PublishError
+	if !errors.As(err, &failed) || failed.Of != 1000 || len(failed.Failed) != 3 {
+		t.Fatalf("%v", err)
+	}
+	for i, want := range []broker.Failure{{Index: 0, Err: parts.failed[0]}, {Index: 777, Err: parts.failed[777]}, {Index: 999, Err: parts.failed[999]}} {
+		if failed.Failed[i] != want {
+			t.Errorf("%v failed, and not %v", failed.Failed[i], want)
+		}
+	}
+	if parts.calls < 2 || !slices.Equal(parts.got, whole.got) || !slices.Equal(parts.keys, whole.keys) {
+		t.Errorf("in %d calls it got others than in one", parts.calls)
+	}
+	// One that is not valid in itself keeps all back, and so does one whose data are
+	// not what its schema wants.
+	for _, spoil := range []func(*treaty.Event){func(e *treaty.Event) { e.Source = "no source" }, func(e *treaty.Event) { e.Data = append([]byte(nil), "{}{}"...) }} {
+		one := *events[900]
+		events[900] = &one
+		spoil(events[900])
+		before := len(parts.got)
+		var invalid *treaty.InvalidError
+		if err := p.PublishEvents(t.Context(), events...); !errors.As(err, &invalid) || invalid.ID != one.ID || len(parts.got) != before {
+			t.Errorf("%d were sent: %v", len(parts.got)-before, err)
+		}
+	}
 }

@@ -419,10 +419,13 @@ func (e *Event) jsonData(text []byte, data, encoded *member) error {
 // all data do that are no text: what came malformed can be passed on.
 func (e *Event) AppendJSON(dst []byte) ([]byte, error) { return e.appendJSON(dst, false) }
 
-// appendJSON is AppendJSON. whole is whether data of JSON are known to be one value.
-func (e *Event) appendJSON(dst []byte, whole bool) ([]byte, error) {
-	if err := e.Validate(); err != nil {
-		return dst, err
+// appendJSON is AppendJSON. held is whether the event is known to be valid, and its
+// data, where they are JSON, to be one value.
+func (e *Event) appendJSON(dst []byte, held bool) ([]byte, error) {
+	if !held {
+		if err := e.Validate(); err != nil {
+			return dst, err
+		}
 	}
 	b := append(dst, `{"specversion":"1.0"`...)
 	text := func(name, value string) {
@@ -450,7 +453,7 @@ func (e *Event) appendJSON(dst []byte, whole bool) ([]byte, error) {
 	}
 	switch {
 	case e.Data == nil:
-	case IsJSON(e.DataContentType) && (whole || isWhole(e.Data)):
+	case IsJSON(e.DataContentType) && (held || isWhole(e.Data)):
 		b = append(append(b, `,"data":`...), e.Data...)
 	case IsJSON(e.DataContentType):
 		b = appendBase64(b, e.Data)

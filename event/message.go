@@ -429,10 +429,11 @@ func (b *Binding) Encode(m *Message, e *Event, mode Mode) error {
 }
 
 // EncodeJSON makes the message of an event in structured mode, in the JSON format,
-// as Encode does. With whole the caller says that data whose type is one of JSON are
-// one JSON value, as who has held them to a schema knows: they are not read again.
-func (b *Binding) EncodeJSON(m *Message, e *Event, whole bool) error {
-	body, err := e.appendJSON(m.scratch[:0], whole)
+// as Encode does. With held the caller has seen that Validate finds nothing, and that
+// data whose type is one of JSON are one JSON value, as who holds them to a schema
+// does: they are not read again, and there is no error.
+func (b *Binding) EncodeJSON(m *Message, e *Event, held bool) error {
+	body, err := e.appendJSON(m.scratch[:0], held)
 	if err != nil {
 		return err
 	}

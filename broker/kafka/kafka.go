@@ -280,9 +280,11 @@ func topicOf(c *broker.Channel) string { return c.Setting("kafka.topic", c.Addre
 
 // Publish produces records and waits for their acknowledgement.
 func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages ...broker.Message) error {
-	if len(messages) == 0 {
-		return nil
-	}
+	return b.Start(ctx, channel, messages...)()
+}
+
+// Start produces records.
+func (b *Broker) Start(ctx context.Context, channel broker.Channel, messages ...broker.Message) (wait func() error) {
 	topic := topicOf(&channel)
 	var failures broker.Failures
 	err := ctx.Err()
@@ -297,7 +299,7 @@ func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages .
 		for i := range messages {
 			failures.Add(i, err)
 		}
-		return failures.Err(len(messages))
+		return func() error { return failures.Err(len(messages)) }
 	}
 	var done sync.WaitGroup
 	done.Add(len(messages))
@@ -337,13 +339,15 @@ func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages .
 		}
 		client.Produce(ctx, r, promise)
 	}
-	done.Wait()
-	if failed != nil {
-		for i := range records {
-			failures.Add(i, b.fail("publish", channel.Address, failed[&records[i]]))
+	return func() error {
+		done.Wait()
+		if failed != nil {
+			for i := range records {
+				failures.Add(i, b.fail("publish", channel.Address, failed[&records[i]]))
+			}
 		}
+		return failures.Err(len(messages))
 	}
-	return failures.Err(len(messages))
 }
 
 // Check compares kafka.partitions, kafka.replicas and kafka.config.NAME, those

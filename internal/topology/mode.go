@@ -9,21 +9,27 @@ import (
 )
 
 // Encode makes the message of an event in the mode that its message of the
-// contract has. With whole, data that say that they are JSON are known to be so, see
-// event.Binding.EncodeJSON.
-func Encode(b *event.Binding, m *event.Message, e *event.Event, of *contract.Message, whole bool) error {
+// contract has. With held, the event is known to be valid as event.Binding.EncodeJSON
+// has it.
+func Encode(b *event.Binding, m *event.Message, e *event.Event, of *contract.Message, held bool) error {
 	switch of.Envelope.Mode {
 	case contract.Structured:
-		if strings.Contains(strings.ToLower(of.ContentType), "+avro") {
+		if !IsJSON(of) {
 			return b.EncodeAvro(m, e)
 		}
-		return b.EncodeJSON(m, e, whole)
+		return b.EncodeJSON(m, e, held)
 	case contract.Batch:
 		return fmt.Errorf("the contract has batches for %s, which %s does not carry; treaty check says more", of.Envelope.Type, b)
 	case contract.NoEnvelope:
 		return fmt.Errorf("%s has no CloudEvents envelope in the contract, and CloudEvents are what is sent", of.Envelope.Type)
 	}
 	return b.Encode(m, e, event.BinaryMode)
+}
+
+// IsJSON is whether the events of a message are sent in structured mode in the JSON
+// format.
+func IsJSON(of *contract.Message) bool {
+	return of.Envelope.Mode == contract.Structured && !strings.Contains(strings.ToLower(of.ContentType), "+avro")
 }
 
 // WrongMode says what is wrong with the mode in which an event came, "" for
