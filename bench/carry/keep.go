@@ -129,7 +129,7 @@ func keepWay(b broker.Broker, channel broker.Channel, start broker.From) way {
 			var begin time.Time
 			var got atomic.Int64
 			done := make(chan struct{})
-			k.Handle("orders.paid.v1", func(_ context.Context, d *treaty.Delivered) error {
+			handle := func(_ context.Context, d *treaty.Delivered) error {
 				if len(d.Data) == 0 || d.Type == "" {
 					log.Fatal("an event came without what it has to have")
 				}
@@ -140,7 +140,16 @@ func keepWay(b broker.Broker, channel broker.Channel, start broker.From) way {
 					close(done)
 				}
 				return nil
-			})
+			}
+			k.Handle(paidType, handle)
+			if reading {
+				treaty.On(k, paidType, func(ctx context.Context, d *treaty.Delivered, data paid) error {
+					if data.OrderID == "" {
+						log.Fatal("an event came without its data")
+					}
+					return handle(ctx, d)
+				})
+			}
 			running, cancel := context.WithCancel(ctx)
 			defer cancel()
 			over := make(chan error, 1)

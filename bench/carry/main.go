@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -100,6 +101,19 @@ func newMeter(n int) *meter { return &meter{want: n, done: make(chan struct{})} 
 
 const contentType = "application/cloudevents+json"
 
+// reading has handlers do what most have to do first: look at the type, and read the
+// data into a struct.
+var reading bool
+
+const paidType = "orders.paid.v1"
+
+// paid is the data of the events.
+type paid struct {
+	OrderID                     string
+	Amount                      struct{ Value, Currency string }
+	Method, Provider, Reference string
+}
+
 // handled is the handler of both ways. It looks at the least that any consumer
 // looks at: how the event is carried, and that it came whole.
 func (m *meter) handled(kind string, data []byte) {
@@ -108,6 +122,15 @@ func (m *meter) handled(kind string, data []byte) {
 	}
 	if len(data) != bodySize || kind != contentType {
 		log.Fatalf("a message of %s has %d bytes, and not %d", kind, len(data), bodySize)
+	}
+	if reading {
+		var e struct {
+			Type string
+			Data paid
+		}
+		if err := json.Unmarshal(data, &e); err != nil || e.Type != paidType || e.Data.OrderID == "" {
+			log.Fatalf("an event cannot be read: %v", err)
+		}
 	}
 	if m.got++; m.got == m.want {
 		m.once.Do(func() { close(m.done) })
@@ -566,6 +589,7 @@ func main() {
 		runs         = flag.Bool("keep", false, "let the runtime, which enforces a contract on both sides, run in the adapter's place")
 		only         = flag.String("only", "", "the one broker that is measured")
 	)
+	flag.BoolVar(&reading, "read", false, "let handlers read the data into a struct, those of the bare client and of -keep, both with encoding/json")
 	flag.IntVar(&callers, "callers", 1, "how many publish at a time, each of them as many a call")
 	flag.Parse()
 	log.SetFlags(0)
