@@ -214,7 +214,8 @@ func (c *call) encode(binding *event.Binding, events []*Event, from, to int) err
 // them as safely as the contract's durability asks. Otherwise the error has a
 // *[broker.PublishError], which says by index which were not acknowledged; an
 // event that is sent again with its id is a duplicate at most. Events of one key
-// arrive in the order in which they are given.
+// arrive in the order in which they are given. One that was not acknowledged when ctx
+// ended may arrive later all the same: its data are not to be written over.
 func (p *Producer) PublishEvents(ctx context.Context, events ...*Event) error {
 	return p.publish(ctx, nil, events)
 }

@@ -25,7 +25,8 @@ type Broker interface {
 	// Publish sends messages to a channel and returns when the broker has
 	// acknowledged all of them, as safely as the channel's settings ask, or one of
 	// them could not be sent: then the error is a *PublishError. Messages of one
-	// call and one key arrive in their order.
+	// call and one key arrive in their order. One that was not acknowledged when ctx
+	// ended may arrive all the same, and later: its bytes are not to be changed.
 	Publish(ctx context.Context, channel Channel, messages ...Message) error
 
 	// Subscribe delivers the messages of a channel to handle until the subscription

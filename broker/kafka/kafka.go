@@ -33,6 +33,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net"
 	"slices"
 	"strconv"
@@ -48,6 +49,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/broker/internal/gate"
@@ -67,6 +69,7 @@ type Broker struct {
 	maxBytes int
 	commit   time.Duration
 	session  time.Duration
+	room     *semaphore.Weighted // for records that are published and not acknowledged
 
 	mu            sync.Mutex
 	closed        bool
@@ -87,7 +90,7 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	if err := t.NoPath("topics are the addresses of the contract's channels"); err != nil {
 		return nil, err
 	}
-	b := &Broker{target: t, maxBytes: 1000012, commit: time.Second, session: 45 * time.Second, subscriptions: map[*subscription]bool{}, producers: map[string]*kgo.Client{}}
+	b := &Broker{target: t, maxBytes: 1000012, commit: time.Second, session: 45 * time.Second, room: semaphore.NewWeighted(maxUnacked), subscriptions: map[*subscription]bool{}, producers: map[string]*kgo.Client{}}
 	b.options = []kgo.Opt{kgo.SeedBrokers(t.Hosts...), kgo.ClientID("treaty")}
 	if t.TLS != nil {
 		b.options = append(b.options, kgo.DialTLSConfig(t.TLS))
@@ -176,7 +179,7 @@ func (b *Broker) producer(acks string) (*kgo.Client, error) {
 	case "none":
 		required, idempotent = kgo.NoAck(), false
 	}
-	options := append([]kgo.Opt{kgo.ProducerLinger(b.linger), kgo.ProducerBatchMaxBytes(int32(b.maxBytes)), kgo.MaxBufferedRecords(100_000), kgo.RequiredAcks(required)}, b.options...)
+	options := append([]kgo.Opt{kgo.ProducerLinger(b.linger), kgo.ProducerBatchMaxBytes(int32(b.maxBytes)), kgo.MaxBufferedRecords(math.MaxInt), kgo.RequiredAcks(required)}, b.options...)
 	if !idempotent {
 		options = append(options, kgo.DisableIdempotentWrite())
 	}
@@ -283,10 +286,46 @@ func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages .
 	return b.Start(ctx, channel, messages...)()
 }
 
-// Start produces records.
+// maxUnacked is how many records are published and not acknowledged at a time, until
+// who publishes more waits; a call may have more.
+const maxUnacked = 100_000
+
+// sending is the records of a call, on their way.
+type sending struct {
+	mu      sync.Mutex
+	records []kgo.Record          // those that are over have no topic any more
+	failed  map[*kgo.Record]error // of those that are over
+	left    int
+	done    chan struct{} // closed when none is left
+	leave   func()        // gives back their room
+}
+
+// over is told what became of a record.
+func (s *sending) over(r *kgo.Record, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		if s.failed == nil {
+			s.failed = map[*kgo.Record]error{}
+		}
+		s.failed[r] = err
+	}
+	r.Topic = ""
+	if s.left--; s.left == 0 {
+		s.leave()
+		close(s.done)
+	}
+}
+
+// Start produces records. They are not called back when ctx ends: the client would
+// take along those of others that wait behind them, and does not know what became of
+// what was sent. Nobody waits for them any more; they arrive late, or not at all.
 func (b *Broker) Start(ctx context.Context, channel broker.Channel, messages ...broker.Message) (wait func() error) {
+	if len(messages) == 0 {
+		return func() error { return nil }
+	}
 	topic := topicOf(&channel)
-	var failures broker.Failures
+	room := int64(min(len(messages), maxUnacked))
 	err := ctx.Err()
 	if err == nil {
 		err = b.named("publish", channel.Address, topic)
@@ -295,38 +334,28 @@ func (b *Broker) Start(ctx context.Context, channel broker.Channel, messages ...
 	if err == nil {
 		client, err = b.producing(&channel)
 	}
+	if err == nil {
+		err = b.room.Acquire(ctx, room)
+	}
 	if err != nil {
+		var failures broker.Failures
 		for i := range messages {
 			failures.Add(i, err)
 		}
 		return func() error { return failures.Err(len(messages)) }
 	}
-	var done sync.WaitGroup
-	done.Add(len(messages))
-	records := make([]kgo.Record, len(messages))
-	var mu sync.Mutex
-	var failed map[*kgo.Record]error
-	promise := func(r *kgo.Record, err error) {
-		if err != nil {
-			mu.Lock()
-			if failed == nil {
-				failed = map[*kgo.Record]error{}
-			}
-			failed[r] = err
-			mu.Unlock()
-		}
-		done.Done()
-	}
+	s := &sending{records: make([]kgo.Record, len(messages)), left: len(messages), done: make(chan struct{}), leave: func() { b.room.Release(room) }}
+	over := func(r *kgo.Record, err error) { s.over(r, err) }
 	var headers []kgo.RecordHeader
 	now := time.Now()
 	for i := range messages {
-		m, r := &messages[i], &records[i]
+		m, r := &messages[i], &s.records[i]
 		r.Topic, r.Value, r.Timestamp = topic, m.Body, now
 		if m.Key != "" {
 			r.Key = []byte(m.Key)
 		}
 		if i > 0 && slices.Equal(m.Headers, messages[i-1].Headers) {
-			r.Headers = records[i-1].Headers // as all are of one mode that has one header
+			r.Headers = s.records[i-1].Headers // as all are of one mode that has one header
 		} else {
 			if cap(headers)-len(headers) < len(m.Headers) {
 				headers = make([]kgo.RecordHeader, 0, len(m.Headers)*min(64, len(messages)-i))
@@ -337,13 +366,27 @@ func (b *Broker) Start(ctx context.Context, channel broker.Channel, messages ...
 			}
 			r.Headers = headers[from:len(headers):len(headers)]
 		}
-		client.Produce(ctx, r, promise)
+		client.Produce(context.Background(), r, over)
 	}
 	return func() error {
-		done.Wait()
-		if failed != nil {
-			for i := range records {
-				failures.Add(i, b.fail("publish", channel.Address, failed[&records[i]]))
+		var given error
+		select {
+		case <-s.done:
+		case <-ctx.Done():
+			given = ctx.Err()
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.left == 0 && s.failed == nil {
+			return nil
+		}
+		var failures broker.Failures
+		for i := range s.records {
+			r := &s.records[i]
+			if r.Topic != "" {
+				failures.Add(i, given)
+			} else {
+				failures.Add(i, b.fail("publish", channel.Address, s.failed[r]))
 			}
 		}
 		return failures.Err(len(messages))

@@ -19,6 +19,7 @@ import (
 	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/broker/brokertest"
 	"github.com/treaty-events/treaty/broker/kafka"
+	"github.com/treaty-events/treaty/event"
 )
 
 // connections that can be cut: a cluster tells its clients where its brokers
@@ -121,6 +122,70 @@ func TestHangUp(t *testing.T) {
 		t.Error(s.Err())
 	case <-time.After(30 * time.Second):
 		t.Error("nothing came")
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestContextEnds: publishing ends with its context also where the broker hangs up on
+// every request. What was begun is not called back, and others that wait behind it
+// wait no longer than they want: all arrive, in their order, once the broker is well.
+func TestContextEnds(t *testing.T) {
+	cluster := alone(t)
+	var wrong atomic.Bool
+	wrong.Store(true)
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		return nil, errors.New("it hangs up"), wrong.Load()
+	})
+	b, err := broker.Open(t.Context(), "kafka://"+cluster.ListenAddrs()[0], kafka.Adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	channel := broker.Channel{Address: "a"}
+	came := make(chan string, 10)
+	s, err := b.Subscribe(t.Context(), channel, broker.Options{}, func(d broker.Delivery) {
+		_ = d.Ack()
+		came <- string(d.Message().Body)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	over := make(chan error, 1)
+	go func() {
+		over <- b.Publish(ctx, channel, broker.Message{Key: "k", Message: event.Message{Body: []byte("first")}}, broker.Message{Key: "k", Message: event.Message{Body: []byte("second")}})
+	}()
+	select {
+	case err := <-over:
+		var failed *broker.PublishError
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &failed) || len(failed.Failed) != 2 {
+			t.Errorf("%v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it outlasts its context")
+	}
+	third := make(chan error, 1)
+	go func() {
+		third <- b.Publish(t.Context(), channel, broker.Message{Key: "k", Message: event.Message{Body: []byte("third")}})
+	}()
+	time.Sleep(100 * time.Millisecond) // it is behind them, or will be
+	wrong.Store(false)
+	if err := <-third; err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"first", "second", "third"} {
+		select {
+		case got := <-came:
+			if got != want {
+				t.Errorf("%s came, and not %s", got, want)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("nothing came")
+		}
 	}
 	if err := s.Stop(t.Context()); err != nil {
 		t.Error(err)
