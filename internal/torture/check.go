@@ -28,6 +28,7 @@ type dead struct {
 // evidence is all that is known at the end.
 type evidence struct {
 	producer, consumer, run []Record
+	late                    []Record
 	effects                 []Record
 	dead                    []dead
 	rows                    map[int]bool // of the services, that are committed
@@ -41,7 +42,7 @@ func (r *run) judge() error {
 	r.mu.Lock()
 	r.stopping = true
 	r.mu.Unlock()
-	for _, p := range slices.Concat(r.of("consumer"), r.of("service"), r.of("producer")) {
+	for _, p := range slices.Concat(r.of("consumer"), r.of("replayer"), r.of("service"), r.of("producer")) {
 		r.retire(p)
 		select {
 		case <-p.over:
@@ -53,7 +54,7 @@ func (r *run) judge() error {
 	}
 	r.all.Wait()
 	var e evidence
-	for name, to := range map[string]*[]Record{ofProducer: &e.producer, ofConsumer: &e.consumer, ofRun: &e.run} {
+	for name, to := range map[string]*[]Record{ofProducer: &e.producer, ofConsumer: &e.consumer, ofLate: &e.late, ofRun: &e.run} {
 		t := tail{path: filepath.Join(r.Dir, name)}
 		if err := t.read(func(one Record) { *to = append(*to, one) }); err != nil {
 			return err
@@ -312,12 +313,14 @@ func (r *run) check(e *evidence) []string {
 	for n := range lives {
 		r.checkOne(e, n, &lives[n], complain)
 	}
+	// An adapter says what its broker does while nothing is delivered again. One
+	// member at a time has more from all of them but from RabbitMQ, whose queues put
+	// what was returned several times behind what was returned once, and from a NATS
+	// server that is older than 2.11, which loses count of what was returned.
+	single := shown(r.Broker) != "amqp" && (shown(r.Broker) != "nats" || e.features.Expires)
+	r.checkLate(e, single, complain)
 	if r.Members == 1 || e.features.GroupOrder != broker.Unordered {
-		// An adapter says what its broker does while nothing is delivered again. One
-		// member at a time has more from all of them but from RabbitMQ, whose queues put
-		// what was returned several times behind what was returned once, and from a NATS
-		// server that is older than 2.11, which loses count of what was returned.
-		strict := r.Members == 1 && shown(r.Broker) != "amqp" && (shown(r.Broker) != "nats" || e.features.Expires)
+		strict := r.Members == 1 && single
 		if !strict {
 			r.report.Skipped["order of what was delivered again: the broker does not keep it here"]++
 		}
@@ -499,6 +502,11 @@ func (r *run) history(e *evidence, n int) string {
 	first, final := int64(1)<<62, int64(0)
 	for _, l := range lines {
 		first, final = min(first, l.at), max(final, l.at)
+	}
+	for i := range e.late {
+		if one := &e.late[i]; one.N == n || one.N < 0 {
+			add(one)
+		}
 	}
 	for i := range e.run {
 		one := &e.run[i]

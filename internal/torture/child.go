@@ -33,10 +33,11 @@ const environment = "TREATY_TORTURE_CHILD"
 // job is what a process is to be.
 type job struct {
 	Config
-	Role    string // broker, producer, service, consumer
+	Role    string // broker, producer, service, consumer, replayer
 	Name    string // of this process
 	URL     string // of the broker, as this process sees it
 	Address string // of the channel
+	Late    *late  `json:",omitempty"`
 }
 
 // Child does the work of a process that Run has started, and does not return
@@ -62,6 +63,8 @@ func Child() {
 			err = c.serve(ctx)
 		case "consumer":
 			err = c.consume(ctx)
+		case "replayer":
+			err = c.replay(ctx)
 		}
 	}
 	if err != nil {
@@ -110,7 +113,7 @@ func (c *child) listen() {
 
 // die kills this process, once for a point of an event.
 func (c *child) die(n int, at Point, say func()) {
-	if n < 0 || n >= len(c.plan.Events) || c.plan.Events[n].Kill != at || !c.once("kill", n) {
+	if n < 0 || n >= len(c.plan.Events) || c.plan.Events[n].Kill != at || c.Late != nil || !c.once("kill", n) {
 		return
 	}
 	say()

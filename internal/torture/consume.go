@@ -26,6 +26,7 @@ type consumer struct {
 	*child
 	rec    *recorder
 	ending context.Context
+	st     store.Store
 }
 
 func (c *child) consume(ctx context.Context) error {
@@ -33,7 +34,7 @@ func (c *child) consume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k := &consumer{c, rec, ctx}
+	k := &consumer{child: c, rec: rec, ending: ctx}
 	opened, err := c.open(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -175,6 +176,10 @@ var breaks = []string{
 	"outbox-mark",        // an event of the outbox is marked before it is published
 	"outbox-transaction", // it is not written in the transaction of its row
 	"outbox-order",       // the relay sends in another order
+	"replay-place",       // a replay reads as a member of the group
+	"replay-memory",      // what was replayed is remembered as handled
+	"replay-gap",         // a replay leaves something out
+	"replay-mark",        // what was replayed is not marked
 }
 
 // tap stands between the runtime and the broker, for what no network does.
@@ -195,6 +200,9 @@ func (t *tap) Publish(ctx context.Context, channel broker.Channel, messages ...b
 			f.Add(i, errRefused)
 		}
 		return f.Err(len(messages))
+	}
+	if t.Late != nil && strings.HasSuffix(channel.Address, ".dlq") {
+		return nil // what is in the dead letter is the group's
 	}
 	if t.Break == "dead-letter" && strings.HasSuffix(channel.Address, ".dlq") {
 		return nil
@@ -230,6 +238,9 @@ func (t *tap) Subscribe(ctx context.Context, channel broker.Channel, o broker.Op
 		o.AckWait = t.AckWait
 		open = beat(t.AckWait / 4)
 	}
+	if t.Break == "replay-place" && t.Late != nil {
+		o.Group = group
+	}
 	// The least that it takes: what a killed process had comes again after it.
 	settings := map[string]string{"pubsub.ackDeadline": "10"}
 	maps.Copy(settings, channel.Settings)
@@ -237,6 +248,10 @@ func (t *tap) Subscribe(ctx context.Context, channel broker.Channel, o broker.Op
 	s, err := t.Broker.Subscribe(ctx, channel, o, func(d broker.Delivery) {
 		if t.Break == "ack" {
 			_ = d.Ack()
+		}
+		if t.Break == "replay-gap" && t.Late != nil && number(d.Message().Body)%500 == 7 {
+			_ = d.Ack()
+			return
 		}
 		one := &tapped{Delivery: d, tap: t, open: open, n: number(d.Message().Body)}
 		open.add(one)
@@ -267,7 +282,7 @@ func (d *tapped) say(what, reason string) {
 func (d *tapped) Ack() error {
 	d.tap.die(d.n, BeforeAck, func() { d.say(dying, string(BeforeAck)) })
 	d.open.remove(d)
-	if d.n >= 0 && d.n < len(d.tap.plan.Events) && !d.over.Swap(true) {
+	if d.n >= 0 && d.n < len(d.tap.plan.Events) && d.tap.Late == nil && !d.over.Swap(true) {
 		switch how := d.tap.plan.Events[d.n].Settle; {
 		case how == Drop && d.tap.Features().AckWait && d.tap.once("settle", d.n):
 			d.say(fault, Drop)
@@ -292,7 +307,7 @@ func (d *tapped) NakWithDelay(after time.Duration) error {
 
 func (d *tapped) Term() error {
 	d.open.remove(d)
-	if d.n >= 0 {
+	if d.n >= 0 && d.tap.Late == nil {
 		d.say(outcome, "terminated")
 	}
 	return d.Delivery.Term()

@@ -142,6 +142,7 @@ const (
 	ProducerKilled Action = "producer killed"
 	ConsumerKilled Action = "consumer killed"
 	ServiceKilled  Action = "service killed"
+	Replaying      Action = "replay beside the group"
 	ServicePaused  Action = "service paused"  // for longer than its lease of the relay, sometimes
 	Replaced       Action = "member replaced" // ends, and another comes
 	Joined         Action = "member joined"   // for a while
@@ -156,6 +157,13 @@ type Fault struct {
 	Action Action
 	Side   string // producer, service or consumer: whose progress At is, and whose connections
 	For    time.Duration
+	// Of those who come late: whether from a time, and not from the beginning; whether
+	// the group is paused meanwhile; at which of the calls of its handler it is killed,
+	// and what happens to its connections.
+	Time  bool
+	Pause bool
+	Kill  [2]int
+	Then  Action
 }
 
 // what is how often one kind of fault is planned, in parts of the whole.
@@ -177,6 +185,7 @@ var mixture = []what{
 	{parts: 4, action: Cut}, {parts: 2, action: SlowDown}, {parts: 2, action: Stall}, {parts: 1, action: HalfOpen}, {parts: 2, action: Deaf}, {parts: 2, action: Mute},
 	{parts: 1, action: BrokerKilled}, {parts: 1, action: ProducerKilled}, {parts: 1, action: ConsumerKilled}, {parts: 1, action: Replaced},
 	{parts: 2, action: ServiceKilled}, {parts: 1, action: ServicePaused},
+	{parts: 2, action: Replaying},
 	{parts: 2, action: StoreFull}, {parts: 2, action: DeadRefused},
 }
 
@@ -214,6 +223,11 @@ func plan(c *Config) *Plan {
 					f.Side = "service"
 				case ServicePaused:
 					f.Side, f.For = "service", lease/2+time.Duration(r.IntN(2000))*time.Millisecond
+				case Replaying:
+					f.Side = "consumer"
+					f.Time, f.Pause = r.IntN(3) == 0, r.IntN(2) == 0
+					f.Then = []Action{"", Cut, Stall, HalfOpen, Deaf, Mute}[r.IntN(6)]
+					f.Kill = [2]int{1 + r.IntN(f.At), 1 + r.IntN(f.At)}
 				case ConsumerKilled, Replaced, StoreFull, DeadRefused:
 					f.Side = "consumer"
 				}

@@ -14,6 +14,7 @@ import (
 const (
 	ofProducer = "producer.jsonl"
 	ofConsumer = "consumer.jsonl"
+	ofLate     = "late.jsonl"
 	ofRun      = "run.jsonl"
 )
 
@@ -51,6 +52,12 @@ const (
 	ended      = "ended"
 	killed     = "killed"
 	fault      = "fault"
+
+	// of those who come late
+	replaying = "replaying" // a replay is about to begin
+	replayed  = "replayed"  // it has come to its end, without an error
+	handed    = "handed"    // N was handed over
+	marked    = "marked"    // Reason: it was marked as replayed
 )
 
 // recorder appends to a file that other processes append to as well. A line is

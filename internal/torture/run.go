@@ -35,6 +35,7 @@ type Report struct {
 	Effects     int            // and of these, repeated ones
 	Repeated    int
 	DeadLetters map[string]int // by reason
+	Late        []string       // what those got who came late
 	Started     map[string]int // processes, by role
 	Violations  []string       // of what was promised, each with its whole history
 }
@@ -49,6 +50,9 @@ func (r *Report) String() string {
 	fmt.Fprintf(&b, "seed %d: %d events (%s mode, duplicates known by %s, store %s, %d member at a time, broker %s), %d faults, %s\n", r.Seed, r.Events, r.Mode, r.Known, r.Store, r.Members, shown(r.Broker), happened, r.Took.Round(time.Second/10))
 	fmt.Fprintf(&b, "  acknowledged %d, rolled back %d, effects %d (%d of them repeated, as the store does), dead letters %v, processes %v\n", r.Published, r.Undone, r.Effects, r.Repeated, r.DeadLetters, r.Started)
 	fmt.Fprintf(&b, "  faults: %v\n", r.Faults)
+	for _, one := range r.Late {
+		fmt.Fprintf(&b, "  %s\n", one)
+	}
 	if len(r.Skipped) > 0 {
 		fmt.Fprintf(&b, "  not possible here: %v\n", r.Skipped)
 	}
@@ -99,9 +103,12 @@ type run struct {
 	audited    []dead
 	came       time.Time // when the last of them did
 
-	done  map[int]bool    // events that are accounted for
-	sent  map[int]bool    // and acknowledged
-	moved time.Time       // when the last was
+	done  map[int]bool // events that are accounted for
+	sent  map[int]bool // and acknowledged
+	moved time.Time    // when the last was
+	begun time.Time    // when the first could be
+	late  []*late      // under mu
+	later []due
 	out   map[string]bool // who has published everything, or written it
 }
 
@@ -173,12 +180,13 @@ func (r *run) work() error {
 			return errors.New("no consumer has subscribed")
 		}
 	}
-	r.moved = time.Now()
+	r.begun = time.Now()
+	r.moved = r.begun
 	r.all.Go(func() { r.keep("producer", "producer") })
 	for i := range services {
 		r.all.Go(func() { r.keep("service", fmt.Sprintf("service%d", i+1)) })
 	}
-	produced := tail{path: filepath.Join(r.Dir, ofProducer)}
+	produced, came := tail{path: filepath.Join(r.Dir, ofProducer)}, tail{path: filepath.Join(r.Dir, ofLate)}
 	expected := 0
 	for i := range r.plan.Events {
 		if e := &r.plan.Events[i]; e.Kind != Duplicate && !e.never() {
@@ -200,6 +208,16 @@ func (r *run) work() error {
 		if err := produced.read(r.accountSent); err != nil {
 			return err
 		}
+		if err := came.read(r.accountLate); err != nil {
+			return err
+		}
+		r.later = slices.DeleteFunc(r.later, func(d due) bool {
+			if time.Now().Before(d.at) {
+				return false
+			}
+			r.happen(d.fault)
+			return true
+		})
 		system = slices.DeleteFunc(system, func(f Fault) bool {
 			reached := len(r.done)
 			if f.Side == "producer" || f.Side == "service" {
@@ -214,7 +232,7 @@ func (r *run) work() error {
 			return true
 		})
 		switch {
-		case len(system) > 0 || len(r.out) < 1+services || len(r.done) < expected:
+		case len(system) > 0 || len(r.out) < 1+services || len(r.done) < expected || r.busyLate():
 			quiet = time.Time{}
 			if time.Since(r.moved) > r.patience() {
 				// What was acknowledged by a process that was killed before it could say so
@@ -270,8 +288,7 @@ func (r *run) account(one Record) {
 func (r *run) accountSent(one Record) {
 	switch one.What {
 	case doneAll:
-		slot, _, _ := strings.Cut(one.By, "-")
-		r.out[slot] = true
+		r.out[slotOf(one.By)] = true
 	case dying:
 		r.happened("killed " + one.Reason)
 	case published:
@@ -306,7 +323,7 @@ func (r *run) begin() error {
 			r.behind = e
 		}
 	}
-	for _, side := range []string{"producer", "service", "consumer"} {
+	for _, side := range []string{"producer", "service", "consumer", "reader"} {
 		p, err := newProxy(r.behind)
 		if err != nil {
 			return err
@@ -383,8 +400,12 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// url is the broker's for a side, through its proxy.
-func (r *run) url(side string) string {
+// url is the broker's for a role, through the proxy of its side.
+func (r *run) url(role string) string {
+	side := role
+	if r.proxies[side] == nil {
+		side = "reader"
+	}
 	return strings.Replace(r.direct, r.behind, r.proxies[side].address, 1)
 }
 
@@ -402,7 +423,7 @@ func (p *process) order(text string) { _, _ = io.WriteString(p.orders, text+"\n"
 
 // start starts a process.
 func (r *run) start(role, name, brokerURL string) (*process, error) {
-	text, err := json.Marshal(job{Config: r.Config, Role: role, Name: name, URL: brokerURL, Address: r.address})
+	text, err := json.Marshal(job{Config: r.Config, Role: role, Name: name, URL: brokerURL, Address: r.address, Late: r.lateOf(slotOf(name))})
 	if err != nil {
 		return nil, err
 	}
@@ -514,6 +535,8 @@ func (r *run) keep(role, slot string) {
 		r.mu.Unlock()
 		switch {
 		case fate == killed:
+		case role == "replayer" && p.cmd.ProcessState.ExitCode() == 0:
+			return
 		case p.cmd.ProcessState.ExitCode() == notBegun:
 			r.rec.add(Record{What: ended, N: -1, ID: p.name, Err: errNotBegun.Error()})
 			time.Sleep(200 * time.Millisecond)
@@ -629,6 +652,12 @@ func (r *run) happen(f Fault) {
 				}
 			}
 		})
+	case Replaying:
+		if !r.features.Replay || !r.features.ReplayTime {
+			r.report.Skipped[what+": the broker keeps nothing to replay"]++
+			return
+		}
+		r.comeLate(f)
 	case StoreFull, DeadRefused:
 		order := map[Action]string{StoreFull: "full ", DeadRefused: "refuse "}[f.Action]
 		for _, p := range r.of("consumer") {
@@ -651,7 +680,7 @@ func (r *run) end() {
 	r.mu.Lock()
 	r.stopping = true
 	r.mu.Unlock()
-	for _, role := range []string{"consumer", "service", "producer", "broker"} {
+	for _, role := range []string{"consumer", "replayer", "service", "producer", "broker"} {
 		all := r.of(role)
 		for _, p := range all {
 			r.retire(p)

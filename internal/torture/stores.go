@@ -51,6 +51,10 @@ func (k *consumer) remembering(ctx context.Context) (option treaty.ConsumerOptio
 	case "memory":
 		st = memory.New()
 	case "bolt":
+		if k.Late != nil { // the file is the group's process's
+			st = memory.New()
+			break
+		}
 		st, err = bolt.Open(filepath.Join(k.Dir, "handled.bolt"))
 	case "redis":
 		c := client.NewClient(&client.Options{Addr: os.Getenv(kinds[name].needs)})
@@ -74,7 +78,7 @@ func (k *consumer) remembering(ctx context.Context) (option treaty.ConsumerOptio
 	if err != nil {
 		return nil, nil, err
 	}
-	if option == nil {
+	if k.st = st; option == nil {
 		option = treaty.Store(k.store(st))
 	}
 	return option, func() error {

@@ -15,6 +15,7 @@
 // to, so that what a killed one did is there, too:
 //
 //	producer.jsonl  what is about to be published or committed, and what was
+//	late.jsonl      what those got who read what was before they came
 //	consumer.jsonl  handlers entered, effects, what was settled and how
 //	run.jsonl       the processes begun, ended and killed; the faults
 //
@@ -116,7 +117,7 @@ channels:
             n: {type: integer, minimum: 0}
             seq: {type: integer, minimum: 1}
             pad: {type: string, maxLength: 4096}
-    x-delivery: {ordering: {scope: $scope}, dedupe: {where: $known}}
+    x-delivery: {ordering: {scope: $scope}, dedupe: {where: $known}, replay: {from: [earliest, time]}}
     bindings: {kafka: {partitions: 4}}
 operations:
   send:
@@ -127,6 +128,7 @@ operations:
     channel: {$ref: '#/channels/steps'}
     x-delivery:
       maxInFlight: 16
+      replaySafe: true
       retry: {maxAttempts: $attempts, strategy: exponential, delay: PT0.02S, maxDelay: PT0.1S}
 `)
 }

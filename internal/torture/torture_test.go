@@ -108,7 +108,7 @@ func TestCatches(t *testing.T) {
 		t.Skip("it takes half a minute")
 	}
 	var all sync.WaitGroup
-	room := make(chan bool, 6) // they wait most of the time
+	room := make(chan bool, 10) // they wait most of the time
 	for _, test := range []struct{ broken, store, want string }{
 		{"", "bolt", ""}, // and is quiet otherwise
 		{"done", "bolt", "is lost: it has had no effect, and is in no dead letter"},
@@ -122,6 +122,10 @@ func TestCatches(t *testing.T) {
 		{"inbox", "inbox", "has had its effect twice, and the inbox is there for exactly one"},
 		{"reason", "memory", "is in the dead letter for rejected"},
 		{"attempts", "memory", "is in the dead letter after 1 attempts"},
+		{"replay-place", "memory", "is lost: it has had no effect, and is in no dead letter"},
+		{"replay-memory", "sqlite", "is in the dead letter (collision"},
+		{"replay-gap", "memory", "and was not replayed"},
+		{"replay-mark", "memory", "is not marked as replayed"},
 		{"outbox-mark", "memory", "was acknowledged and is not on the log"},
 		{"outbox-transaction", "memory", "was rolled back, and was published"},
 		{"outbox-order", "memory", "had its effect behind event"},
@@ -135,6 +139,7 @@ func TestCatches(t *testing.T) {
 				t.Errorf("%s: %v", test.broken, err)
 				return
 			}
+			t.Logf("%s: %s; %v", test.broken, r.Took, r.Late)
 			found := slices.ContainsFunc(r.Violations, func(v string) bool { return strings.Contains(v, test.want) })
 			if test.broken == "" && len(r.Violations) > 0 || test.broken != "" && !found {
 				t.Errorf("%s: not noticed was %q; %s", test.broken, test.want, r)

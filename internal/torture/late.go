@@ -1,0 +1,262 @@
+package torture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/treaty-events/treaty"
+	"github.com/treaty-events/treaty/broker"
+	"github.com/treaty-events/treaty/store"
+)
+
+// Some read what was before they came, beside the group whose events these are.
+// Each has a slot of its own, whose processes go on for each other when they are
+// killed, and writes into late.jsonl.
+
+// late is one of them.
+type late struct {
+	Slot  string
+	Fault Fault     // that it is
+	Since time.Time // from where it reads, where it reads from a time
+
+	over bool // it has done what it came for
+}
+
+// replayer is a process that replays.
+type replayer struct {
+	*consumer
+	calls atomic.Int64
+}
+
+// replay replays what the contract lets it, once.
+func (c *child) replay(ctx context.Context) error {
+	rec, err := record(c.Dir, ofLate, c.Name)
+	if err != nil {
+		return err
+	}
+	k := &replayer{consumer: &consumer{child: c, rec: rec, ending: ctx}}
+	opened, err := c.open(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	doc, err := c.contract(ctx)
+	if err != nil {
+		return err
+	}
+	option, finish, err := k.remembering(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	consumer, err := treaty.NewConsumer(doc, &tap{Broker: opened, consumer: k.consumer}, group, logger(), treaty.Drain(10*time.Second), option)
+	if err != nil {
+		return err
+	}
+	treaty.On(consumer, eventType, k.handle)
+	from := broker.Start{}
+	if c.Late.Fault.Time {
+		from = broker.Start{From: broker.At, Time: c.Late.Since}
+	}
+	rec.add(Record{What: replaying, N: -1})
+	err = consumer.Replay(ctx, from)
+	if err == nil {
+		rec.add(Record{What: replayed, N: -1})
+	}
+	if closing := errors.Join(finish(), opened.Close()); closing != nil { // it may be cut just then
+		fmt.Fprintln(os.Stderr, "closing:", closing)
+	}
+	if err != nil && ctx.Err() == nil {
+		rec.add(Record{What: refused, N: -1, Err: err.Error()})
+		return fmt.Errorf("%w: %w", errNotBegun, err)
+	}
+	return nil
+}
+
+func (k *replayer) handle(ctx context.Context, d *treaty.Delivered, data data) error {
+	if data.N >= len(k.plan.Events) {
+		return treaty.Reject(fmt.Errorf("no event has the number %d", data.N))
+	}
+	if k.calls.Add(1) == int64(k.Late.Fault.Kill[0]) {
+		k.dieLate(0)
+	}
+	e := &k.plan.Events[data.N]
+	if (e.Kind == Fails || e.Kind == Panics) && d.Attempt() == 1 {
+		return errors.New("the handler fails, as planned")
+	}
+	one := Record{What: handed, N: data.N, Key: d.Key, Seq: data.Seq, At2: d.Position()}
+	if d.Replayed && k.Break != "replay-mark" {
+		one.Reason = marked
+	}
+	k.rec.add(one)
+	if k.Break == "replay-memory" {
+		return k.st.Done(ctx, k.identity(d))
+	}
+	return nil
+}
+
+// dieLate kills a process of a slot, once for each of its points.
+func (c *child) dieLate(point int) {
+	if !c.once(c.Late.Slot, point) {
+		return
+	}
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
+}
+
+// comeLate lets somebody come.
+func (r *run) comeLate(f Fault) {
+	l := &late{Slot: fmt.Sprintf("late%d", len(r.late)+1), Fault: f, Since: r.begun.Add(time.Since(r.begun) / 2)}
+	r.mu.Lock()
+	r.late = append(r.late, l)
+	r.mu.Unlock()
+	if f.Pause && r.Members == 1 {
+		// What the group has not handled yet is replayed, too.
+		for _, p := range r.of("consumer") {
+			r.pause(p, 2*time.Second)
+		}
+	}
+	if f.Then != "" {
+		r.later = append(r.later, due{time.Now().Add(4 * f.For), Fault{Action: f.Then, Side: "reader", For: f.For}})
+	}
+	r.all.Go(func() {
+		r.keep("replayer", l.Slot)
+		r.mu.Lock()
+		l.over = true
+		r.mu.Unlock()
+	})
+}
+
+// due is a fault that is to happen at a time.
+type due struct {
+	at    time.Time
+	fault Fault
+}
+
+// slotOf is the slot of a process.
+func slotOf(name string) string {
+	slot, _, _ := strings.Cut(name, "-")
+	return slot
+}
+
+// lateOf is who came late in a slot, nil for none.
+func (r *run) lateOf(slot string) *late {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := slices.IndexFunc(r.late, func(l *late) bool { return l.Slot == slot }); i >= 0 {
+		return r.late[i]
+	}
+	return nil
+}
+
+// busyLate is whether somebody who came late is at it.
+func (r *run) busyLate() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.late, func(l *late) bool { return !l.over })
+}
+
+// accountLate notes what who came late has recorded.
+func (r *run) accountLate(Record) { r.moved = time.Now() }
+
+// presence is when an event was on the broker, in microseconds: not before begun,
+// and at acked for sure; 0 for not known.
+type presence struct{ begun, acked int64 }
+
+// times are the times of all events.
+func (r *run) times(e *evidence) []presence {
+	all := make([]presence, len(r.plan.Events))
+	for _, one := range e.producer {
+		for _, n := range one.All {
+			s := &all[n]
+			switch {
+			case one.What == publishing && s.begun == 0:
+				s.begun = one.At
+			case s.acked == 0 && (one.What == relayed || one.What == published && !r.plan.Events[n].Outbox):
+				s.acked = one.At
+			}
+		}
+	}
+	return all
+}
+
+// readable is whether handlers may get an event.
+func (e *Event) readable() bool {
+	switch e.reason() {
+	case "", "attempts", "rejected", "collision":
+		return e.Kind != Duplicate && !e.never()
+	}
+	return false
+}
+
+// checkLate holds what who came late got against what there was.
+func (r *run) checkLate(e *evidence, strict bool, complain func(int, string, ...any)) {
+	times := r.times(e)
+	for _, l := range r.late {
+		r.checkReplay(e, l, times, strict, complain)
+	}
+}
+
+// checkReplay holds that each replay that came to its end handed over what was
+// acknowledged before it began, in order and marked.
+func (r *run) checkReplay(e *evidence, l *late, times []presence, strict bool, complain func(int, string, ...any)) {
+	var by string
+	var begun int64
+	var order []Record // handed over for the first time
+	got := map[int]bool{}
+	ended := false
+	for _, one := range e.late {
+		if slotOf(one.By) != l.Slot {
+			continue
+		}
+		switch one.What {
+		case replaying:
+			by, begun, order, got = one.By, one.At, nil, map[int]bool{}
+		case handed:
+			if one.Reason != marked {
+				complain(one.N, "event %d was replayed by %s and is not marked as replayed", one.N, one.By)
+			}
+			if !got[one.N] {
+				got[one.N] = true
+				order = append(order, one)
+			}
+		case replayed:
+			ended = true
+			left := 0
+			for n := range times {
+				t := &times[n]
+				if r.plan.Events[n].readable() && t.acked > 0 && t.acked < begun && !got[n] && (!l.Fault.Time || t.begun > l.Since.UnixMicro()) {
+					left++
+					complain(n, "event %d was acknowledged before %s began to replay, and was not replayed", n, by)
+				}
+			}
+			last := map[string]Record{}
+			for _, now := range order {
+				if r.plan.Events[now.N].Seq == 0 || l.Fault.Time && times[now.N].begun < l.Since.UnixMicro() {
+					continue // whose first copy may be from before that time
+				}
+				if before, ok := last[now.Key]; ok && before.N > now.N && strict {
+					complain(now.N, "of the key %s event %d was replayed by %s behind event %d, which was published after it", now.Key, now.N, by, before.N)
+				}
+				last[now.Key] = now
+			}
+			r.report.Late = append(r.report.Late, fmt.Sprintf("%s %s: %d events, %d left out", by, l.Fault.Action, len(got), left))
+		}
+	}
+	if !ended {
+		r.wrong = append(r.wrong, fmt.Sprintf("%s did not come to the end of its %s", l.Slot, l.Fault.Action))
+	}
+}
+
+// identity is what the group's store knows an event by, but for the digest.
+func (k *replayer) identity(d *treaty.Delivered) store.Identity {
+	return store.Identity{Group: group, Key: d.Source + "\t" + d.ID}
+}
