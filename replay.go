@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/treaty-events/treaty/broker"
@@ -18,14 +16,6 @@ import (
 	"github.com/treaty-events/treaty/internal/topology"
 	"github.com/treaty-events/treaty/store"
 )
-
-// quiet is how long nothing has to come until a channel that is read from its
-// beginning is taken for read to its end.
-const quiet = 2 * time.Second
-
-// outage is how much longer that is after the broker has not answered: whoever
-// reads from it has yet to come back.
-const outage = 8 * time.Second
 
 // Replay hands the events that are kept, from a place on, to the handlers once
 // more, and returns when it has come to what was there when it began. It reads
@@ -52,7 +42,7 @@ func (c *Consumer) Replay(ctx context.Context, from broker.Start) (err error) {
 	defer func() { err = errors.Join(err, finish()) }()
 	defer func() { err = errors.Join(err, c.end(nil)) }()
 	for _, in := range c.inlets {
-		if err := c.readThrough(ctx, in, from, c.now()); err != nil {
+		if err := c.readThrough(ctx, in, from); err != nil {
 			return err
 		}
 	}
@@ -85,108 +75,29 @@ func (c *Consumer) mayReplay(in *inlet, from broker.Start) error {
 	return usage("replaying %s: the contract promises no replay (x-delivery: replay)", in.Name)
 }
 
-// reading is a channel that is read through.
-type reading struct {
-	last atomic.Int64 // when something came, or was settled
-	open atomic.Int64 // deliveries that are not settled
-}
-
-// read is a delivery of it.
-type read struct {
-	broker.Delivery
-	of   *reading
-	once sync.Once
-}
-
-func (r *reading) came(d broker.Delivery) *read {
-	r.open.Add(1)
-	return &read{Delivery: d, of: r}
-}
-
-func (d *read) settled(err error) error {
-	d.once.Do(func() {
-		d.of.last.Store(time.Now().UnixNano())
-		d.of.open.Add(-1)
-	})
-	return err
-}
-
-func (d *read) Ack() error  { return d.settled(d.Delivery.Ack()) }
-func (d *read) Nak() error  { return d.settled(d.Delivery.Nak()) }
-func (d *read) Term() error { return d.settled(d.Delivery.Term()) }
-
-func (d *read) NakWithDelay(after time.Duration) error {
-	return d.settled(d.Delivery.NakWithDelay(after))
-}
-
-// quiet is whether there is no more to come. While handlers are at work the broker
-// may be silent because it may not deliver more.
-func (r *reading) quiet() bool {
-	return r.open.Load() == 0 && time.Since(time.Unix(0, r.last.Load())) >= quiet
-}
-
-// answers reports whether the broker is there, of which a silence may be the end
-// of what it has, as far as it can be asked.
-func (c *Consumer) answers(ctx context.Context, in *inlet) bool {
-	checker, ok := c.broker.(broker.Checker)
-	if !ok {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(ctx, quiet)
-	defer cancel()
-	err := checker.Check(ctx, broker.Channel{Address: in.at.Address, Settings: in.at.Settings})
-	return !errors.Is(err, broker.ErrUnreachable) && !broker.Ended(err)
-}
-
-// readThrough hands over what a channel has from a place up to what was stored
-// before a time, and returns when it is handled.
-func (c *Consumer) readThrough(ctx context.Context, in *inlet, from broker.Start, until time.Time) error {
-	var is reading
-	is.last.Store(time.Now().UnixNano())
-	end := make(chan struct{})
-	var ended atomic.Bool
-	o := broker.Options{Start: from, MaxInFlight: in.inFlight + heldRoom}
+// readThrough hands over what a channel has from a place up to where it ends now, and
+// returns when that is handled.
+func (c *Consumer) readThrough(ctx context.Context, in *inlet, from broker.Start) error {
+	o := broker.Options{Start: from, End: true, MaxInFlight: in.inFlight + heldRoom}
 	if c.broker.Features().AckWait {
 		o.AckWait = ackWait
 	}
-	s, err := c.broker.Subscribe(ctx, in.at, o, func(d broker.Delivery) {
-		is.last.Store(time.Now().UnixNano())
-		if at := d.Time(); !at.IsZero() && at.After(until) {
-			if err := d.Ack(); err != nil {
-				c.log.Debug("acknowledging", "err", err)
-			}
-			if !ended.Swap(true) && c.broker.Features().Order == broker.ChannelOrder {
-				close(end)
-			}
-			return
-		}
-		c.take(in, is.came(d), true)
-	})
+	s, err := c.broker.Subscribe(ctx, in.at, o, func(d broker.Delivery) { c.take(in, d, true) })
 	if err != nil {
 		return err
 	}
-	tick := time.NewTicker(quiet / 10)
-	defer tick.Stop()
-	for waiting := true; waiting; {
-		select {
-		case <-end:
-			waiting = false
-		case <-tick.C:
-			if is.quiet() {
-				if waiting = !c.answers(ctx, in); waiting {
-					is.last.Store(time.Now().Add(outage).UnixNano())
-				}
-			}
-		case <-s.Done():
-			return s.Err()
-		case <-ctx.Done():
-			waiting = false
-		}
+	select {
+	case <-s.Done():
+		err = s.Err()
+	case <-ctx.Done():
 	}
-	if err := s.Stop(ctx); err != nil && ctx.Err() == nil {
-		return err
+	if stopped := s.Stop(ctx); err == nil && ctx.Err() == nil {
+		err = stopped
 	}
-	return ctx.Err()
+	if err == nil {
+		err = ctx.Err()
+	}
+	return err
 }
 
 // snapshots are the messages that the group may begin with, beside those of its
@@ -359,7 +270,7 @@ func (c *Consumer) bootstrapped(ctx context.Context, in *inlet) (known bool, end
 			}, nil
 		}
 		select { // another member is at it
-		case <-time.After(quiet / 10):
+		case <-time.After(busyWait):
 		case <-ctx.Done():
 			return false, nil, ctx.Err()
 		}
@@ -448,7 +359,7 @@ func (c *Consumer) snapshot(ctx context.Context, in *inlet, b *contract.Bootstra
 		return err
 	}
 	began := c.now()
-	if err := c.readThrough(ctx, snapshots, broker.Start{}, began); err != nil {
+	if err := c.readThrough(ctx, snapshots, broker.Start{}); err != nil {
 		return err
 	}
 	if c.settings.start == nil && f.ReplayTime {

@@ -111,6 +111,10 @@ type Options struct {
 	Group string
 	// Start is where a group begins that is new, and where a reader does.
 	Start Start
+	// End has a reader end: it brings what the channel has when it begins and nothing
+	// that comes later, and once all of that is settled the subscription is Done, with
+	// no Err. It is for readers, without a Group, of brokers with Features.Replay.
+	End bool
 	// MaxInFlight is how many deliveries may be unsettled at a time; 0 is
 	// DefaultInFlight.
 	MaxInFlight int

@@ -89,7 +89,7 @@ func Run(t *testing.T, h Harness) {
 		name string
 		run  func(*suite)
 	}{
-		{"Messages", messages}, {"Modes", modes}, {"Order", order}, {"Started", started}, {"Groups", groups}, {"Members", members}, {"Reader", reader},
+		{"Messages", messages}, {"Modes", modes}, {"Order", order}, {"Started", started}, {"Groups", groups}, {"Members", members}, {"Reader", reader}, {"ReaderEnds", readerEnds},
 		{"Start", start}, {"StartTime", startTime}, {"Nak", nak}, {"NakWithDelay", nakWithDelay}, {"NakHoldsNobody", nakHoldsNobody},
 		{"Term", term}, {"Unsettled", unsettled}, {"AckWait", ackWait}, {"InFlight", inFlight}, {"Stop", stop}, {"SettledOnce", settledOnce},
 		{"Concurrent", concurrent}, {"Joining", joining}, {"Dedupe", dedupe}, {"Expires", expires}, {"Large", large}, {"LongHeader", longHeader}, {"Missing", missing}, {"Unrouted", unrouted},
@@ -408,6 +408,94 @@ func order(s *suite) {
 		next[key]++
 	}
 	box.quiet()
+}
+
+// readerEnds: a reader with an end gets what is there, once it is asked, and what it
+// gave back again, and is then done, whatever is published meanwhile and whatever
+// other channels have.
+func readerEnds(s *suite) {
+	if !s.f.Replay {
+		s.Skip("nothing is kept for readers")
+	}
+	c, other := s.channel(), s.channel()
+	read := func(start broker.Start, handle func(broker.Delivery)) (got []string) {
+		var mu sync.Mutex
+		sub, err := s.b.Subscribe(s.ctx(), c, broker.Options{Start: start, End: true}, func(d broker.Delivery) {
+			mu.Lock()
+			got = append(got, string(d.Message().Body))
+			mu.Unlock()
+			handle(d)
+		})
+		if err != nil {
+			s.Fatal(err)
+		}
+		select {
+		case <-sub.Done():
+		case <-time.After(patience):
+			s.Fatalf("it does not end: %d came", len(got))
+		}
+		if sub.Err() != nil {
+			s.Error(sub.Err())
+		}
+		if err := sub.Stop(s.ctx()); err != nil {
+			s.Error(err)
+		}
+		return got
+	}
+	if got := read(broker.Start{}, ack); len(got) > 0 {
+		s.Errorf("of nothing came %q", got)
+	}
+	const n = 40
+	for i := range n { // keys, so that more than one partition has some
+		m := numbered(i, i+1)
+		m[0].Key = "key" + strconv.Itoa(i%7)
+		s.publish(c, m...)
+	}
+	s.publish(other, numbered(500, 505)...)
+	want := span(0, n)
+	sorted := func(got []string) []string { slices.SortFunc(got, byNumber); return got }
+	s.same(sorted(read(broker.Start{}, ack)), want)
+	if got := read(broker.Start{From: broker.Latest}, ack); len(got) > 0 {
+		s.Errorf("behind the latest came %q", got)
+	}
+	if s.f.ReplayTime {
+		if got := read(broker.Start{From: broker.At, Time: time.Now().Add(time.Hour)}, ack); len(got) > 0 {
+			s.Errorf("from a time to come on came %q", got)
+		}
+	}
+	// It is not done before what is held is settled, nor without what was given back.
+	var held []broker.Delivery
+	var again atomic.Bool
+	var settled atomic.Int64
+	var mu sync.Mutex
+	var once sync.Once
+	got := read(broker.Start{}, func(d broker.Delivery) {
+		if string(d.Message().Body) == want[n-1] && !again.Swap(true) {
+			_ = d.NakWithDelay(300 * time.Millisecond)
+			return
+		}
+		mu.Lock()
+		held = append(held, d)
+		all := len(held) >= n/2
+		mu.Unlock()
+		if all { // the half of them later
+			once.Do(func() { s.publish(c, numbered(100, 103)...) })
+			go func() {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, d := range held {
+					settled.Add(1)
+					_ = d.Ack()
+				}
+				held = held[:0]
+			}()
+		}
+		time.AfterFunc(500*time.Millisecond, func() { settled.Add(1); _ = d.Ack() })
+	})
+	s.same(sorted(got), append(slices.Clone(want), want[n-1]))
+	if settled.Load() < n {
+		s.Errorf("it was done when %d of %d were settled", settled.Load(), n)
+	}
 }
 
 // started: what is begun one call after the other, before any of it has been

@@ -604,6 +604,23 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	// Several times as much is in memory: what is handled, and what comes meanwhile,
 	// and what was compressed.
 	opts := append([]kgo.Opt{kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(1 << 20), kgo.FetchMaxWait(time.Second), kgo.KeepRetryableFetchErrors()}, b.options...)
+	if options.End {
+		// Markers of transactions come too, and are passed over: one may be the last.
+		opts = append(opts, kgo.KeepControlRecords())
+		ends, err := b.admin.ListEndOffsets(ctx, topic)
+		if err == nil {
+			err = ends.Error()
+		}
+		if err != nil {
+			return fail(err)
+		}
+		s.ends = map[int32]int64{}
+		ends.Each(func(o kadm.ListedOffset) {
+			if start, ok := offsets.Lookup(topic, o.Partition); ok && start.At < o.Offset {
+				s.ends[o.Partition] = o.Offset
+			}
+		})
+	}
 	if s.group == "" {
 		at := map[int32]kgo.Offset{}
 		for p, o := range offsets[topic] {
@@ -686,6 +703,7 @@ type subscription struct {
 	committing     sync.Mutex // held while the place is told
 	mu             sync.Mutex
 	partitions     map[int32]*partition // those that are ours
+	ends           map[int32]int64      // of partitions whose end is to come; nil where there is none
 }
 
 // partition is a partition that is ours. Of its deliveries it keeps those that are
@@ -840,8 +858,23 @@ func (s *subscription) lost(_ context.Context, _ *kgo.Client, all map[string][]i
 
 func (s *subscription) poll(ctx context.Context) {
 	defer close(s.ended)
+	ends, polling := s.ends != nil, ctx
+	if ends {
+		var wake func()
+		polling, wake = context.WithCancel(ctx)
+		defer wake()
+		go s.pass(ctx, wake)
+	}
 	for {
-		fetches := s.client.PollFetches(ctx) // all, so that the next are fetched meanwhile
+		if ends && s.passed() {
+			go func() { // what is given back comes again before
+				if s.Drain(ctx) == nil {
+					s.Close(nil)
+				}
+			}()
+			return
+		}
+		fetches := s.client.PollFetches(polling) // all, so that the next are fetched meanwhile
 		if ctx.Err() != nil || fetches.IsClientClosed() {
 			s.finish(nil)
 			return
@@ -862,7 +895,11 @@ func (s *subscription) poll(ctx context.Context) {
 		for _, f := range fetches {
 			for _, t := range f.Topics {
 				for i := range t.Partitions {
-					if !s.deliver(t.Partitions[i].Partition, t.Partitions[i].Records) {
+					records := t.Partitions[i].Records
+					if ends {
+						records = s.until(t.Partitions[i].Partition, records)
+					}
+					if !s.deliver(t.Partitions[i].Partition, records) {
 						return
 					}
 				}
@@ -884,6 +921,55 @@ const (
 	few   = 4
 	far   = 4096
 )
+
+// passed is whether all has come that a reader with an end waits for.
+func (s *subscription) passed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.ends) == 0
+}
+
+// until takes away what is behind the end of a partition, and markers, and notes
+// that the end has come. Where it is not the last record that comes, since that was
+// compacted away, it is a later one.
+func (s *subscription) until(n int32, records []*kgo.Record) []*kgo.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	end, ok := s.ends[n]
+	if !ok || len(records) == 0 {
+		return nil
+	}
+	if records[len(records)-1].Offset >= end-1 {
+		delete(s.ends, n)
+	}
+	return slices.DeleteFunc(records, func(r *kgo.Record) bool { return r.Offset >= end || r.Attrs.IsControl() })
+}
+
+// pass looks, as long as there are ends to come, for those that never will, since the
+// records before them are kept no longer, and then has polling look too.
+func (s *subscription) pass(ctx context.Context, wake func()) {
+	defer wake()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for !s.passed() {
+		select {
+		case <-tick.C:
+		case <-s.ended:
+			return
+		}
+		starts, err := s.broker.admin.ListStartOffsets(ctx, s.topic)
+		if err != nil {
+			continue
+		}
+		s.mu.Lock()
+		starts.Each(func(o kadm.ListedOffset) {
+			if end, ok := s.ends[o.Partition]; ok && o.Err == nil && o.Offset >= end {
+				delete(s.ends, o.Partition)
+			}
+		})
+		s.mu.Unlock()
+	}
+}
 
 func (s *subscription) deliver(n int32, records []*kgo.Record) bool {
 	s.mu.Lock()

@@ -10,6 +10,7 @@ package memory
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -179,7 +180,10 @@ func (b *Broker) Subscribe(ctx context.Context, c broker.Channel, options broker
 			ch.groups[options.Group] = g
 		}
 	}
-	s := &subscription{Gate: gate.New(options.InFlight(), handle), broker: b, channel: ch, group: g, address: c.Address, unsettled: map[*delivery]bool{}}
+	s := &subscription{Gate: gate.New(options.InFlight(), handle), broker: b, channel: ch, group: g, address: c.Address, end: math.MaxInt, unsettled: map[*delivery]bool{}}
+	if options.End {
+		s.end = len(ch.log)
+	}
 	b.open[s] = true
 	go s.run()
 	return s, nil
@@ -208,11 +212,14 @@ type subscription struct {
 	channel   *channel
 	group     *group
 	address   string
+	end       int                // what is stored from there on does not come
 	unsettled map[*delivery]bool // under the broker's lock
+	returned  int                // given back, and not yet there again; under the broker's lock
 	stopped   bool               // under the broker's lock
 }
 
-// take waits for the next message of the group; nil where the subscription ends.
+// take waits for the next message of the group; nil where the subscription ends, or
+// all of what it was to bring is settled.
 func (s *subscription) take() *delivery {
 	b := s.broker
 	b.mu.Lock()
@@ -226,6 +233,13 @@ func (s *subscription) take() *delivery {
 		case len(g.again) > 0:
 			one = *g.again[0]
 			g.again = g.again[1:]
+		case g.next >= s.end:
+			if len(s.unsettled) == 0 && s.returned == 0 {
+				go s.Gate.Close(nil)
+				return nil
+			}
+			b.changed.Wait()
+			continue
 		case g.next < len(s.channel.log):
 			one = redelivery{s.channel.log[g.next], 1}
 			g.next++
@@ -253,7 +267,7 @@ func (s *subscription) run() {
 
 // Stop ends the deliveries; what stays unsettled goes to another member.
 func (s *subscription) Stop(ctx context.Context) error {
-	s.end()
+	s.leave()
 	s.Gate.Close(nil)
 	err := s.Drain(ctx)
 	s.abandon()
@@ -276,7 +290,7 @@ func (s *subscription) abandon() {
 	}
 }
 
-func (s *subscription) end() {
+func (s *subscription) leave() {
 	s.broker.mu.Lock()
 	s.stopped = true
 	s.broker.changed.Broadcast()
@@ -298,13 +312,19 @@ func (d *delivery) Time() time.Time         { return d.stored.at }
 func (d *delivery) Attempt() int            { return d.attempt }
 func (d *delivery) InProgress() error       { return nil }
 
-// finish settles the delivery, once; it reports whether this did.
-func (d *delivery) finish() bool {
+// finish settles the delivery, once; it reports whether this did. One that goes back
+// is to be there again.
+func (d *delivery) finish(back bool) bool {
 	if d.settled.Swap(true) {
 		return false
 	}
 	d.s.broker.mu.Lock()
 	delete(d.s.unsettled, d)
+	if back {
+		d.s.returned++
+	} else if d.s.end != math.MaxInt {
+		d.s.broker.changed.Broadcast()
+	}
 	d.s.broker.mu.Unlock()
 	return true
 }
@@ -312,7 +332,7 @@ func (d *delivery) finish() bool {
 // giveBack puts the message before those that come next, counted as delivered so
 // many times more.
 func (d *delivery) giveBack(counted int) {
-	if !d.finish() {
+	if !d.finish(true) {
 		return
 	}
 	d.again(counted)
@@ -324,6 +344,7 @@ func (d *delivery) giveBack(counted int) {
 func (d *delivery) again(counted int) {
 	b := d.s.broker
 	b.mu.Lock()
+	d.s.returned--
 	d.s.group.again = append([]*redelivery{{d.stored, d.attempt + counted}}, d.s.group.again...)
 	b.changed.Broadcast()
 	b.mu.Unlock()
@@ -345,7 +366,7 @@ func (d *delivery) Ack() error {
 	if err := d.closed(); err != nil {
 		return err
 	}
-	if d.finish() {
+	if d.finish(false) {
 		d.s.Settled()
 	}
 	return nil
@@ -368,7 +389,7 @@ func (d *delivery) NakWithDelay(wait time.Duration) error {
 	if err := d.closed(); err != nil {
 		return err
 	}
-	if d.finish() {
+	if d.finish(true) {
 		d.s.Settled()
 		time.AfterFunc(wait, func() { d.again(1) })
 	}

@@ -23,6 +23,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -411,7 +412,12 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	if err != nil {
 		return nil, b.fail("subscribe", channel.Address, err)
 	}
-	s := &subscription{Gate: gate.New(inFlight, handle), broker: b, address: channel.Address, stream: stream, config: c, consumer: consumer, inFlight: inFlight}
+	s := &subscription{Gate: gate.New(inFlight, handle), broker: b, address: channel.Address, stream: stream, config: c, consumer: consumer, inFlight: inFlight, until: math.MaxUint64}
+	if options.End {
+		if s.until, err = b.lastOf(ctx, stream, channel.Address); err != nil {
+			return nil, b.fail("subscribe", channel.Address, err)
+		}
+	}
 	s.last.Store(consumer.CachedInfo().Delivered.Stream)
 	if options.Group != "" && channel.Setting("nats.singleActive", "") == "true" {
 		return s, s.standBy(ctx, channel)
@@ -419,7 +425,54 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	if err := s.consume(0); err != nil {
 		return nil, b.fail("subscribe", channel.Address, err)
 	}
+	if options.End {
+		go s.finish()
+	}
 	return s, nil
+}
+
+// lastOf is the last message that a channel has, by its sequence; 0 for none.
+func (b *Broker) lastOf(ctx context.Context, stream, subject string) (uint64, error) {
+	s, err := b.js.Stream(ctx, stream)
+	if err != nil {
+		return 0, err
+	}
+	m, err := s.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return m.Sequence, nil
+}
+
+// lookAgain is how often a reader with an end asks whether all is settled.
+const lookAgain = 100 * time.Millisecond
+
+// finish ends a reader once all that it is to bring is settled, as the server has
+// it: what was lost on the way to us is not, and comes again.
+func (s *subscription) finish() {
+	for {
+		s.mu.Lock()
+		consumer := s.consumer
+		s.mu.Unlock()
+		ctx, cancel := context.WithTimeout(context.Background(), pullWait)
+		info, err := consumer.Info(ctx)
+		cancel()
+		if err == nil && (info.NumPending == 0 || info.Delivered.Stream >= s.until || s.until == 0) && info.NumAckPending == 0 {
+			s.Close(nil)
+			return
+		}
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			s.look()
+		}
+		select {
+		case <-time.After(lookAgain):
+		case <-s.Done():
+			return
+		}
+	}
 }
 
 // chunk is how many deliveries are made at a time, unless they are of more than
@@ -436,6 +489,7 @@ type subscription struct {
 	stream   string
 	config   jetstream.ConsumerConfig
 	inFlight int
+	until    uint64        // the last of the stream that is to come
 	last     atomic.Uint64 // of the stream, that came
 	looking  atomic.Bool   // after a consumer that may be gone
 
@@ -482,7 +536,12 @@ func (s *subscription) consume(connection uint64) error {
 			d.message.Body = data
 		}
 		if s.config.Durable == "" {
-			s.last.Store(max(s.last.Load(), d.meta().Sequence.Stream))
+			at := d.meta().Sequence.Stream
+			s.last.Store(max(s.last.Load(), at))
+			if at > s.until {
+				_ = m.Ack()
+				return
+			}
 		}
 		if s.lead != nil && s.broker.conn.Stats().Reconnects != connection {
 			select {
