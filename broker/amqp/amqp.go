@@ -670,6 +670,7 @@ func (b *Broker) Close() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, s := range all {
+		s.Gate.Close(b.fail("subscribe", s.channel.Address, broker.ErrClosed))
 		_ = s.Stop(ctx)
 	}
 	return errors.Join(b.hangUp(&b.consuming), b.hangUp(&b.publishing))

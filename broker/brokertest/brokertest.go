@@ -1202,10 +1202,21 @@ func cancelled(s *suite) {
 	messages(s)
 }
 
+// closed: when a broker is closed, what is subscribed ends and says that this is why,
+// whether a group or a reader, busy or idle, while what was stopped before has ended
+// well.
 func closed(s *suite) {
-	c := s.channel()
+	c, idle := s.channel(), s.channel()
 	mine := open(s, s.h.Adapter, s.h.URL)
 	box := s.subscribe(mine, c, broker.Options{Group: "g"}, nil)
+	open := []*inbox{box, s.subscribe(mine, idle, broker.Options{Group: "g"}, nil), s.subscribe(mine, idle, broker.Options{}, nil)}
+	if s.h.Ordered != nil {
+		settings := maps.Clone(s.h.Ordered)
+		maps.Copy(settings, s.h.Settings)
+		open = append(open, s.subscribe(mine, s.channelWith(settings), broker.Options{Group: "g"}, nil))
+	}
+	stopped := s.subscribe(mine, idle, broker.Options{}, nil)
+	stopped.stop()
 	s.publish(c, message("x"))
 	d := box.next()
 	if err := mine.Close(); err != nil {
@@ -1214,10 +1225,18 @@ func closed(s *suite) {
 	if err := mine.Close(); err != nil {
 		s.Errorf("closed twice: %v", err)
 	}
-	select {
-	case <-box.subscription.Done():
-	case <-time.After(patience):
-		s.Error("the subscription goes on")
+	for i, one := range open {
+		select {
+		case <-one.subscription.Done():
+			if err := one.subscription.Err(); !errors.Is(err, broker.ErrClosed) {
+				s.Errorf("subscription %d ends with %v", i, err)
+			}
+		case <-time.After(patience):
+			s.Errorf("subscription %d goes on", i)
+		}
+	}
+	if err := stopped.subscription.Err(); err != nil {
+		s.Errorf("what was stopped before ended with %v", err)
 	}
 	if err := mine.Publish(s.ctx(), c, message("y")); !errors.Is(err, broker.ErrClosed) {
 		s.Errorf("publish: %v", err)

@@ -537,6 +537,7 @@ func (b *Broker) Close() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel() // without waiting for what is unsettled
 	for _, s := range all {
+		s.Close(b.fail("subscribe", s.address, kgo.ErrClientClosed))
 		_ = s.Stop(ctx)
 	}
 	b.client.Close()

@@ -383,6 +383,7 @@ func (b *Broker) Close() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, s := range all {
+		s.Close(b.fail("subscribe", s.address, broker.ErrClosed))
 		_ = s.Stop(ctx)
 	}
 	b.publish.end()

@@ -289,6 +289,7 @@ func (b *Broker) Close() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, s := range all {
+		s.Close(b.fail("subscribe", s.address, broker.ErrClosed))
 		_ = s.Stop(ctx)
 	}
 	for _, p := range publishers {
@@ -343,6 +344,11 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 		}
 	}
 	b.mu.Lock()
+	if b.closed { // since: Close did not see it
+		b.mu.Unlock()
+		cancel()
+		return nil, b.target.Fail("subscribe", channel.Address, broker.ErrClosed, nil, "")
+	}
 	b.subscriptions[s] = true
 	b.mu.Unlock()
 	go func() {
