@@ -225,8 +225,9 @@ func routeOf(c *broker.Channel) route {
 	return route{exchange: c.Setting("amqp.exchange", c.Address), kind: c.Setting("amqp.exchangeType", "fanout"), key: c.Setting("amqp.routingKey", "")}
 }
 
-// maxName is how long a name of AMQP can be, in bytes.
-const maxName = 255
+// maxShort is how long a short string of AMQP can be, in bytes: what all names are,
+// the content type and the message's id.
+const maxShort = 255
 
 // named refuses names that the protocol has no room for: who sends one loses the
 // connection.
@@ -237,8 +238,8 @@ func (b *Broker) named(op string, c *broker.Channel, group string) error {
 		queue = group + "." + c.Address
 	}
 	for _, one := range []struct{ what, name string }{{"the exchange", r.exchange}, {"the queue", r.queue}, {"the routing key", r.key}, {"the queue of the group", queue}} {
-		if len(one.name) > maxName {
-			return b.target.Fail(op, c.Address, broker.ErrUsage, fmt.Errorf("the name of %s has %d bytes, and AMQP takes %d", one.what, len(one.name), maxName), "")
+		if len(one.name) > maxShort {
+			return b.target.Fail(op, c.Address, broker.ErrUsage, fmt.Errorf("the name of %s has %d bytes, and AMQP takes %d", one.what, len(one.name), maxShort), "")
 		}
 	}
 	return nil
@@ -417,15 +418,24 @@ func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages .
 	return failures.Err(len(messages))
 }
 
+// tooLarge is for a message whose headers or properties the protocol has no room
+// for.
+func (b *Broker) tooLarge(channel *broker.Channel, err error) error {
+	return b.target.Fail("publish", channel.Address, broker.ErrTooLarge, err, "in structured mode the attributes of an event are no headers")
+}
+
 // send publishes, and publishes again what the loss of a connection left open.
 func (b *Broker) send(ctx context.Context, channel *broker.Channel, messages []broker.Message) []error {
 	errs := make([]error, len(messages))
 	made := make([]amqp091.Publishing, len(messages))
 	open := make([]int, 0, len(messages))
 	for i := range messages {
-		if made[i], errs[i] = publishing(&messages[i]); errs[i] == nil {
-			open = append(open, i)
+		var err error
+		if made[i], err = publishing(&messages[i]); err != nil {
+			errs[i] = b.tooLarge(channel, err)
+			continue
 		}
+		open = append(open, i)
 	}
 	all := func(err error) []error {
 		for _, i := range open {
@@ -456,8 +466,7 @@ func (b *Broker) send(ctx context.Context, channel *broker.Channel, messages []b
 		fitting := open[:0]
 		for _, i := range open {
 			if n := propertiesSize(&made[i]); p.frame > 0 && n > p.frame {
-				errs[i] = &broker.Error{Op: "publish", Broker: b.target.String(), Channel: channel.Address, Kind: broker.ErrTooLarge,
-					Err: fmt.Errorf("its headers have %d bytes, and the broker takes %d", n, p.frame), Advice: "in structured mode the attributes of an event are no headers"}
+				errs[i] = b.tooLarge(channel, fmt.Errorf("its headers have %d bytes, and the broker takes %d", n, p.frame))
 				continue
 			}
 			fitting = append(fitting, i)
@@ -568,24 +577,26 @@ func lostConnection(err error) bool {
 	return true
 }
 
+// publishing makes of a message what the client sends. It fails where the protocol
+// has no room for a part of it.
 func publishing(m *broker.Message) (amqp091.Publishing, error) {
 	p := amqp091.Publishing{ContentType: m.ContentType, Body: m.Body, DeliveryMode: amqp091.Persistent, Timestamp: time.Now(), MessageId: m.Identity}
-	if p.MessageId == "" || len(p.MessageId) > 255 {
+	if p.MessageId == "" || len(p.MessageId) > maxShort {
 		p.MessageId = "treaty-" + strconv.FormatUint(messageIDs.Add(1), 36)
 	}
 	if m.Expires > 0 {
 		p.Expiration = strconv.FormatInt(max(m.Expires.Milliseconds(), 1), 10)
 	}
-	if len(m.ContentType) > 255 {
-		return p, fmt.Errorf("%w: the content type has %d bytes, and AMQP takes 255", broker.ErrUsage, len(m.ContentType))
+	if len(m.ContentType) > maxShort {
+		return p, fmt.Errorf("the content type has %d bytes, and AMQP takes %d", len(m.ContentType), maxShort)
 	}
 	if len(m.Headers) > 0 {
 		p.Headers = make(amqp091.Table, len(m.Headers))
 	}
 	for i := range m.Headers {
 		h := &m.Headers[i]
-		if len(h.Name) > 255 {
-			return p, fmt.Errorf("%w: the name of a header has %d bytes, and AMQP takes 255", broker.ErrUsage, len(h.Name))
+		if len(h.Name) > maxShort {
+			return p, fmt.Errorf("the name of a header has %d bytes, and AMQP takes %d", len(h.Name), maxShort)
 		}
 		switch h.Value.Kind() {
 		case event.Boolean:

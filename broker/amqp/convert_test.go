@@ -129,6 +129,28 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestTooLong: a content type or the name of a header that the protocol has no room
+// for makes that message too large, as any other size does, and nothing is asked of
+// the broker, which would hang up. What just fits is no fault.
+func TestTooLong(t *testing.T) {
+	b := &Broker{target: &broker.Target{Scheme: "amqp", Hosts: []string{"127.0.0.1:1"}}}
+	c := broker.Channel{Address: "a"}
+	of := func(contentType, name string) broker.Message {
+		return broker.Message{Message: event.Message{ContentType: contentType, Headers: []event.Header{{Name: name, Value: event.TextValue("x")}}}}
+	}
+	long := strings.Repeat("x", 256)
+	for _, m := range []broker.Message{of(long, "x"), of("x", long)} {
+		err := b.Publish(t.Context(), c, m)
+		if !errors.Is(err, broker.ErrTooLarge) || errors.Is(err, broker.ErrUsage) || !strings.Contains(err.Error(), `publish "a"`) || !strings.Contains(err.Error(), "has 256 bytes") {
+			t.Error(err)
+		}
+	}
+	fits := of(long[1:], long[1:])
+	if _, err := publishing(&fits); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestServerName: the name of one host is not expected of the next.
 func TestServerName(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

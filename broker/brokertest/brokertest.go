@@ -1122,28 +1122,46 @@ func large(s *suite) {
 	s.same(box.bodies(1), []string{"small"})
 }
 
-// longHeader: what a protocol has no room for in a header is refused at once, and
-// what follows goes.
+// longHeader: what a protocol has no room for in a header, its name or the content
+// type is refused at once, and what follows goes.
 func longHeader(s *suite) {
 	c := s.channel()
 	box := s.subscribe(s.b, c, broker.Options{Group: "g"}, ack)
-	for _, size := range []int{900, 60_000, 100_000, 300_000} {
-		m := message(strconv.Itoa(size))
-		m.Headers = []event.Header{{Name: "subject", Value: event.TextValue(strings.Repeat("x", size))}}
+	try := func(what string, short bool, m broker.Message, came func(*event.Message) bool) {
+		m.Body = []byte(what)
 		ctx, cancel := context.WithTimeout(context.Background(), patience/4)
 		err := s.b.Publish(ctx, c, m)
 		cancel()
 		switch {
 		case err == nil:
-			d := box.next()
-			if value, _ := d.Message().Get("subject"); string(d.Message().Body) != strconv.Itoa(size) || len(value) != size {
-				s.Errorf("of a header of %d bytes %d came, with %q", size, len(value), d.Message().Body)
+			if got := box.next().Message(); string(got.Body) != what || !came(got) {
+				s.Errorf("%s: %q came, and not as it was sent", what, got.Body)
 			}
-		case size < 1000 || !errors.Is(err, broker.ErrTooLarge):
-			s.Errorf("a header of %d bytes: %v", size, err)
+		case short || !errors.Is(err, broker.ErrTooLarge):
+			s.Errorf("%s: %v", what, err)
 		}
 		s.publish(c, message("after"))
 		s.same(box.bodies(1), []string{"after"})
+	}
+	for _, size := range []int{900, 60_000, 100_000, 300_000} {
+		m := broker.Message{Message: event.Message{Headers: []event.Header{{Name: "subject", Value: event.TextValue(strings.Repeat("x", size))}}}}
+		try(fmt.Sprintf("a header of %d bytes", size), size < 1000, m, func(got *event.Message) bool {
+			value, _ := got.Get("subject")
+			return len(value) == size
+		})
+	}
+	for _, size := range []int{200, 300, 70_000} {
+		long := strings.Repeat("x", size)
+		m := broker.Message{Message: event.Message{Headers: []event.Header{{Name: long, Value: event.TextValue("value")}}}}
+		try(fmt.Sprintf("the name of a header, of %d bytes", size), size < 255, m, func(got *event.Message) bool {
+			value, _ := got.Get(long)
+			return value == "value"
+		})
+		m = broker.Message{Message: event.Message{ContentType: long}}
+		try(fmt.Sprintf("a content type of %d bytes", size), size < 255, m, func(got *event.Message) bool {
+			placeless := s.b.Binding() != event.AMQP && s.b.Binding() != event.MQTT // it is a header there
+			return got.ContentType == long || placeless && got.ContentType == ""
+		})
 	}
 }
 
