@@ -31,6 +31,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -230,9 +231,21 @@ func name(s string) string {
 	return b.String()
 }
 
-// literal refuses a subject that has a wildcard: nothing is sent to one, and a
-// stream made for one would take what others are made for.
+// subject refuses an address that is no subject of NATS, whatever is done with it:
+// the server, the client and its protocol each say so in another way, or not at all.
+func (b *Broker) subject(op, address string) error {
+	if strings.ContainsAny(address, " \t\r\n\f") || !utf8.ValidString(address) || address == "" {
+		return b.target.Fail(op, address, broker.ErrUsage, fmt.Errorf("%q is no subject: one has UTF-8 without blanks and line breaks", address), "write the channel's address, and what fills in its parameters, without them")
+	}
+	return nil
+}
+
+// literal refuses what is no subject, and one that has a wildcard: nothing is sent
+// to one, and a stream made for one would take what others are made for.
 func (b *Broker) literal(op, address string) error {
+	if err := b.subject(op, address); err != nil {
+		return err
+	}
 	for token := range strings.SplitSeq(address, ".") {
 		if token == "*" || token == ">" || token == "" {
 			return b.target.Fail(op, address, broker.ErrUsage, errors.New("the subject has a wildcard or an empty part"), "name one subject")
@@ -302,6 +315,9 @@ func (b *Broker) Declare(ctx context.Context, channel broker.Channel) error {
 // nats.storage, those that are set, with the stream that has the subject. A server
 // that is embedded is alone, and has no replicas.
 func (b *Broker) Check(ctx context.Context, channel broker.Channel) error {
+	if err := b.subject("check", channel.Address); err != nil {
+		return err
+	}
 	stream, err := b.js.StreamNameBySubject(ctx, channel.Address)
 	var have *jetstream.StreamInfo
 	if err == nil {
@@ -354,6 +370,9 @@ func (b *Broker) Check(ctx context.Context, channel broker.Channel) error {
 
 // Remove deletes the stream of a channel.
 func (b *Broker) Remove(ctx context.Context, channel broker.Channel) error {
+	if err := b.subject("remove", channel.Address); err != nil {
+		return err
+	}
 	b.known.Delete(channel.Address)
 	stream, err := b.js.StreamNameBySubject(ctx, channel.Address)
 	if err == nil {
@@ -367,6 +386,9 @@ func (b *Broker) Remove(ctx context.Context, channel broker.Channel) error {
 
 // Subscribe makes or finds the consumer of the group.
 func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options broker.Options, handle func(broker.Delivery)) (broker.Subscription, error) {
+	if err := b.subject("subscribe", channel.Address); err != nil {
+		return nil, err
+	}
 	if err := b.declare(ctx, channel); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,31 @@ func TestWildcard(t *testing.T) {
 		if err := b.(broker.Admin).Declare(t.Context(), broker.Channel{Address: address}); !errors.Is(err, broker.ErrUsage) {
 			t.Errorf("%s: %v", address, err)
 		}
+	}
+}
+
+// TestNoSubject: an address that NATS has no subject for is a wrong one, whatever is
+// done with it, and the error shows it.
+func TestNoSubject(t *testing.T) {
+	b := open(t, "nats://"+alone(t).Addr().String())
+	for _, address := range []string{"a b", " a", "a.b ", "a\tb", "a\nb", "a\r", "a\fb", "a\xffb", ""} {
+		c := broker.Channel{Address: address}
+		_, subscribing := b.Subscribe(t.Context(), c, broker.Options{Group: "g"}, func(broker.Delivery) {})
+		for what, err := range map[string]error{
+			"publish": b.Publish(t.Context(), c, broker.Message{}), "subscribe": subscribing, "check": b.(broker.Checker).Check(t.Context(), c),
+			"declare": b.(broker.Admin).Declare(t.Context(), c), "remove": b.(broker.Admin).Remove(t.Context(), c),
+		} {
+			if !errors.Is(err, broker.ErrUsage) || !strings.HasPrefix(err.Error(), what) || !strings.Contains(err.Error(), strconv.Quote(address)) {
+				t.Errorf("%s %q: %v", what, address, err)
+			}
+		}
+	}
+	for _, address := range []string{"eu.Bestellungen-1", "größe", "a\u00a0b"} {
+		c := broker.Channel{Address: address}
+		if err := b.(broker.Admin).Declare(t.Context(), c); err != nil {
+			t.Errorf("%q: %v", address, err)
+		}
+		publish(t, b, c, 0, 1)
 	}
 }
 
