@@ -183,6 +183,40 @@ func TestDevSees(t *testing.T) {
 	}
 }
 
+// Events are played that are known again by what the contract says, and those are not
+// that would be taken for others.
+func TestDevKnownAgain(t *testing.T) {
+	of := func(by string) Document {
+		return document(t, `
+asyncapi: 3.1.0
+info: {title: A, version: 1.0.0}
+defaultContentType: application/cloudevents+json
+channels:
+  a:
+    address: a
+    x-delivery: {ordering: {scope: key, key: time}, dedupe: {by: `+by+`, where: consumer}}
+    messages:
+      m:
+        x-cloudevents: {mode: structured, payload: data, type: a.done.v1, source: /a}
+        headers: {type: object, required: [kind], properties: {kind: {type: string}}}
+        payload: {type: object, required: [n], properties: {n: {type: integer}}}
+operations:
+  send: {action: send, channel: {$ref: '#/channels/a'}}
+`)
+	}
+	for _, by := range []string{"[source, paymentid]", "[source, time, /data/n]"} {
+		s := play(t, t.Context(), open(t), DevOptions{Events: 200, Faults: 0.1}, of(by))
+		if g := named(t, s, DevGroup); g.Delivered != 200 || g.Duplicates != s.Twice || g.DeadLettered != s.Invalid || s.Twice == 0 {
+			t.Errorf("%s: %+v", by, s)
+		}
+	}
+	for _, by := range []string{"[source, subject]", "[source, /data/n]", "[source, kind]"} {
+		if _, err := NewDev([]Document{of(by)}, open(t), DevOptions{}); err == nil || !strings.Contains(err.Error(), "events are known again by source and ") {
+			t.Errorf("%s: %v", by, err)
+		}
+	}
+}
+
 func TestSubjectField(t *testing.T) {
 	for _, test := range []struct{ ordering, samples, want string }{
 		{"", `{"order_id":"a","customer_id":"b"} {"order_id":"c"}`, "order_id"},

@@ -215,11 +215,7 @@ func (s *source) sample(seed uint64, faults bool) ([][]byte, error) {
 	m := s.message
 	compiler := schema.NewCompiler(s.document.Contract.Document().Schema)
 	for _, a := range m.Envelope.Attributes {
-		switch a.Name {
-		case "specversion", "id", "source", "type", "time", "datacontenttype", "dataschema", "subject", "data":
-			continue
-		}
-		if !a.Required || a.Const != "" || m.Headers == nil || m.Envelope.PayloadIsEnvelope || m.Envelope.Mode != contract.Binary && a.Name != a.Spelling {
+		if !isExtension(a.Name) || !a.Required || a.Const != "" || m.Headers == nil || m.Envelope.PayloadIsEnvelope || m.Envelope.Mode != contract.Binary && a.Name != a.Spelling {
 			continue
 		}
 		if of, err := compiler.Compile(a.Node(), m.Headers.Dialect); err == nil {
@@ -404,6 +400,9 @@ func (s *source) fill(raw [][]byte) error {
 	if len(s.samples) == 0 {
 		return fmt.Errorf("samples of it are not what the contract allows (%s)", reason(why))
 	}
+	if by := s.fewBy(); len(by) > 0 {
+		return fmt.Errorf("events are known again by %s, of which samples have too few values", strings.Join(by, " and "))
+	}
 	refused := s.misses
 	s.misses = nil
 	for _, one := range refused {
@@ -418,6 +417,24 @@ func (s *source) fill(raw [][]byte) error {
 		}
 	}
 	return nil
+}
+
+// fewBy is what the contract has events known again by, where events that are played
+// are not set apart by it: they would be collisions.
+func (s *source) fewBy() []string {
+	m := s.message
+	d := m.Channel.Delivery
+	if d == nil || d.Dedupe == nil {
+		return nil
+	}
+	for _, name := range d.Dedupe.By {
+		sampled := slices.ContainsFunc(s.extra, func(x extra) bool { return x.name == name })
+		a := m.Envelope.Attribute(name)
+		if name == "id" || name == "time" || isExtension(name) && !sampled && !m.Envelope.PayloadIsEnvelope && (a == nil || a.Const == "") {
+			return nil
+		}
+	}
+	return d.Dedupe.By
 }
 
 // event makes an event of a sample.
@@ -468,14 +485,29 @@ func (s *source) event(r *rand.Rand, of sample) (*treaty.Event, error) {
 	for _, x := range s.extra {
 		e.Extensions.Set(x.name, event.TextValue(x.values[r.IntN(len(x.values))]))
 	}
-	if d := m.Channel.Delivery; d != nil && d.Ordering != nil && d.Ordering.Scope == "key" {
-		switch key := d.Ordering.Key; {
-		case key == "", key == "subject", key == "source", key == "type", key == "id", key == "dataschema", strings.HasPrefix(key, "/"):
-		default:
-			e.Extensions.Set(key, event.TextValue(subject))
+	if d := m.Channel.Delivery; d != nil {
+		if d.Ordering != nil && d.Ordering.Scope == "key" && isExtension(d.Ordering.Key) {
+			e.Extensions.Set(d.Ordering.Key, event.TextValue(subject))
+		}
+		if d.Dedupe != nil {
+			for _, name := range d.Dedupe.By {
+				if _, has := e.Extensions.Get(name); !has && isExtension(name) {
+					e.Extensions.Set(name, event.TextValue(e.ID))
+				}
+			}
 		}
 	}
 	return e, nil
+}
+
+// isExtension is whether what a contract names a key by is an attribute that
+// CloudEvents does not have of itself.
+func isExtension(name string) bool {
+	switch name {
+	case "", "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "data":
+		return false
+	}
+	return name[0] != '/'
 }
 
 // batch is how many events are published at a time, where nobody waits.

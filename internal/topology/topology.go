@@ -246,25 +246,64 @@ func Key(ch *contract.Channel, e *event.Event) (string, error) {
 	if name == "" {
 		name = "subject"
 	}
-	value := ""
-	if strings.HasPrefix(name, "/") {
-		v, err := at(e, name)
-		if err != nil {
-			return "", err
-		}
-		value = v
-	} else {
-		value = Value(e, name)
-	}
-	if value == "" {
+	value, err := valueOf(e, name)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w, and the channel %s orders its events by %s", err, ch.Name, name)
+	case value == "":
 		return "", fmt.Errorf("the event has no %s, which the channel %s orders its events by", strings.TrimPrefix(name, "/data/"), ch.Name)
 	}
 	return value, nil
 }
 
-// Value is an attribute of an event, "" where it has none of the name.
+// KnownAgain is whether an event has all that its channel has events known again by
+// (x-delivery, dedupe): one without some of it could not be told from others without
+// it, and consumers dead-letter it.
+func KnownAgain(ch *contract.Channel, e *event.Event) error {
+	if ch.Delivery == nil || ch.Delivery.Dedupe == nil {
+		return nil
+	}
+	for _, name := range ch.Delivery.Dedupe.By {
+		value, err := valueOf(e, name)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w, and the contract has events of %s known again by %s", err, ch.Name, name)
+		case value == "":
+			return fmt.Errorf("the event has no %s, by which the contract has events of %s known again; give it one", name, ch.Name)
+		}
+	}
+	return nil
+}
+
+// Value is what a contract names an event's key by: the text of an attribute, or what
+// is at a JSON Pointer into the event; "" where the event has none.
 func Value(e *event.Event, name string) string {
+	v, _ := valueOf(e, name)
+	return v
+}
+
+// valueOf is Value, and why there is none where that is not for the event's lack of it.
+func valueOf(e *event.Event, name string) (string, error) {
+	pointer, isPointer := strings.CutPrefix(name, "/")
+	if !isPointer {
+		return attribute(e, name), nil
+	}
+	first, rest, below := strings.Cut(pointer, "/")
+	switch {
+	case first == "data":
+		return at(e, rest, name)
+	case below: // an attribute has no parts
+		return "", nil
+	}
+	return attribute(e, first), nil
+}
+
+// attribute is the text of an attribute, "" where the event has none of the name. One
+// moment has one text, whatever the offset that it was written with.
+func attribute(e *event.Event, name string) string {
 	switch name {
+	case "specversion":
+		return event.SpecVersion
 	case "subject":
 		return e.Subject
 	case "source":
@@ -273,6 +312,13 @@ func Value(e *event.Event, name string) string {
 		return e.Type
 	case "id":
 		return e.ID
+	case "time":
+		if e.Time.IsZero() {
+			return ""
+		}
+		return e.Time.UTC().Format(time.RFC3339Nano)
+	case "datacontenttype":
+		return e.DataContentType
 	case "dataschema":
 		return e.DataSchema
 	}
@@ -280,26 +326,25 @@ func Value(e *event.Event, name string) string {
 	return v.String()
 }
 
-// at is the value at a JSON Pointer into the event.
-func at(e *event.Event, pointer string) (string, error) {
-	name, rest, _ := strings.Cut(pointer[1:], "/")
-	if name != "data" {
-		return Value(e, name), nil
+// at is the value at a JSON Pointer into the data, which is named as a whole.
+func at(e *event.Event, pointer, name string) (string, error) {
+	if len(e.Data) == 0 {
+		return "", nil
 	}
 	n, found := syntax.Parse(diag.NewFile("data", string(e.Data)), syntax.JSON, syntax.Limits{})
 	if len(found) > 0 {
-		return "", errors.New("the data is no JSON, and the channel orders its events by a field of it")
+		return "", errors.New("the data is no JSON")
 	}
-	if rest != "" {
-		for _, token := range strings.Split(rest, "/") {
+	if pointer != "" {
+		for _, token := range strings.Split(pointer, "/") {
 			n = n.Step(strings.NewReplacer("~1", "/", "~0", "~").Replace(token))
 		}
 	}
 	switch {
-	case n == nil:
+	case n == nil, n.Is(syntax.Null):
 		return "", nil
 	case n.Is(syntax.Mapping), n.Is(syntax.Sequence):
-		return "", fmt.Errorf("%s is %s, and events are ordered by a text or a number", pointer, n.Kind)
+		return "", fmt.Errorf("%s is %s and neither a text nor a number", name, n.Kind)
 	}
 	return n.Value, nil
 }

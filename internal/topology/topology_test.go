@@ -93,6 +93,17 @@ func said(t *testing.T, in map[string]string) string {
 				fmt.Fprintf(&b, ", %v", err)
 			}
 			b.WriteByte('\n')
+			if ch.Delivery == nil || ch.Delivery.Dedupe == nil {
+				continue
+			}
+			fmt.Fprintf(&b, "  known again by")
+			for _, name := range ch.Delivery.Dedupe.By {
+				fmt.Fprintf(&b, " %q", Value(e, name))
+			}
+			if err := KnownAgain(ch, e); err != nil {
+				fmt.Fprintf(&b, ", %v", err)
+			}
+			b.WriteByte('\n')
 		}
 	}
 	for _, op := range c.Operations {
