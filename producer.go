@@ -316,9 +316,10 @@ func (p *Producer) encodePart(c *call, channels []string, events []*Event, from,
 			} else {
 				err = topology.Encode(p.broker.Binding(), &to.Message, e, m.Message, false)
 			}
+			if err == nil {
+				to.Key, err = keyed(o, e)
+			}
 			if err != nil {
-				err = &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
-			} else if to.Key, err = topology.Key(o.Channel, e); err != nil {
 				err = &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
 			}
 			to.Identity, to.Expires = "", 0
@@ -335,6 +336,15 @@ func (p *Producer) encodePart(c *call, channels []string, events []*Event, from,
 		}
 	}
 	return wrong
+}
+
+// keyed is the key of an event on a channel. One that cannot be kept in order there, or
+// not be known again, is an error.
+func keyed(o *outlet, e *Event) (string, error) {
+	if err := topology.KnownAgain(o.Channel, e); err != nil {
+		return "", err
+	}
+	return topology.Key(o.Channel, e)
 }
 
 // route finds the channel and the message of an event, and holds the event to
@@ -478,7 +488,7 @@ func (p *Producer) Check(e *Event) error {
 	if err := topology.Encode(p.broker.Binding(), &scratch, e, m.Message, false); err != nil {
 		return &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
 	}
-	if _, err := topology.Key(o.Channel, e); err != nil {
+	if _, err := keyed(o, e); err != nil {
 		return &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
 	}
 	return nil

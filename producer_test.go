@@ -8,9 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/treaty-events/treaty"
 	"github.com/treaty-events/treaty/broker"
+	memorybroker "github.com/treaty-events/treaty/broker/memory"
 	"github.com/treaty-events/treaty/event"
 )
 
@@ -91,6 +93,54 @@ func TestLargeCallWithFaults(t *testing.T) {
 		})
 	}, treaty.MaxInFlight(1))
 	r.until(treaty.Handled, 1000)
+}
+
+// Events are sent that consumers know again by what the contract says, and none that
+// they would have to dead-letter for the lack of it.
+func TestKnownAgain(t *testing.T) {
+	for _, test := range []struct{ by, lacks string }{
+		{"[source, paymentid]", "paymentid"},
+		{"[source, type, time]", "time"},
+		{"[source, datacontenttype]", ""},
+		{"[specversion, dataschema, id]", "dataschema"},
+		{"[source, /data/order]", ""},
+		{"[source, /data/method]", "/data/method"},
+	} {
+		b := memorybroker.New()
+		c := load(t, vary{channel: "dedupe: {by: " + test.by + ", window: P1D, where: consumer}"})
+		p := producer(t, c, b)
+		e, err := p.New("orders.paid.v1", "k", paid{Order: "k"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if test.lacks != "" {
+			bare := *e
+			bare.Time = time.Time{}
+			var invalid *treaty.InvalidError
+			if err := p.PublishEvents(t.Context(), &bare); !errors.As(err, &invalid) || !strings.Contains(err.Error(), "has no "+test.lacks+",") {
+				t.Errorf("%s: published: %v", test.by, err)
+			}
+			if err := p.Check(&bare); !errors.As(err, &invalid) {
+				t.Errorf("%s: checked: %v", test.by, err)
+			}
+			if n := len(b.Messages("orders")); n != 0 {
+				t.Errorf("%s: %d were sent", test.by, n)
+			}
+		}
+		e.Extensions.Set("paymentid", event.TextValue("p"))
+		e.DataSchema, e.Data = "https://example.com/paid", []byte(`{"order":"k","amount":1,"method":"card"}`)
+		for range 2 {
+			if err := p.PublishEvents(t.Context(), e); err != nil {
+				t.Fatalf("%s: %v", test.by, err)
+			}
+		}
+		r := run(t, c, b, func(k *treaty.Consumer) { k.HandleAll(func(context.Context, *treaty.Delivered) error { return nil }) })
+		r.until(treaty.Duplicate, 1)
+		if n := r.Counts(); n[treaty.Handled] != 1 || n[treaty.DeadLettered] != 0 {
+			t.Errorf("%s: %v", test.by, n)
+		}
+		r.stop()
+	}
 }
 
 // starter is a broker that keeps what it is given, and fails what it is told to.
