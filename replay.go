@@ -488,7 +488,11 @@ func (p *Producer) ServeBackfills(ctx context.Context, group string, source Back
 		if !p.broker.Features().Replay {
 			start.From = broker.Latest
 		}
-		s, err := p.broker.Subscribe(ctx, at, broker.Options{Group: group, Start: start, MaxInFlight: 1}, func(d broker.Delivery) {
+		o := broker.Options{Group: group, Start: start, MaxInFlight: 1}
+		if p.broker.Features().AckWait {
+			o.AckWait = ackWait // for which the signs of life of an answer are made
+		}
+		s, err := p.broker.Subscribe(ctx, at, o, func(d broker.Delivery) {
 			go p.backfill(ctx, d, asked[on], source)
 		})
 		if err != nil {
