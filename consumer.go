@@ -126,24 +126,35 @@ func (c *Consumer) Counts() map[Result]int64 {
 // inlet is a channel that is consumed, and how.
 type inlet struct {
 	*contract.Channel
-	operation *contract.Operation // nil where the contract does not receive
-	at        broker.Channel
+	operations []*contract.Operation // none where the contract does not receive
+	at         broker.Channel
+	ordered    bool
+	inFlight   int
+	dedupe     []string // attributes; nil is source and id
+	handlers   map[string]*route
+	policies   []*policy     // of the operations; the first is for what is of none
+	from       *broker.Start // that a bootstrap found; nil
+	strict     bool          // types that the contract does not know are dead-lettered
+	lanes      *lanes        // its own, so that neither its keys nor its number in flight are others'
+	held       chan struct{} // of what is acknowledged on receipt, places for what is not done; nil otherwise
+}
+
+// begins is whether an operation has a new group begin so.
+func (in *inlet) begins(start string) bool {
+	return slices.ContainsFunc(in.operations, func(op *contract.Operation) bool { return op.Delivery != nil && op.Delivery.Start == start })
+}
+
+// policy is what an operation has done with the events that it receives.
+type policy struct {
 	dead      broker.Channel
 	onReceipt bool
-	ordered   bool
 	retry     retry
-	inFlight  int
-	dedupe    []string // attributes; nil is source and id
-	handlers  map[string]*route
-	from      *broker.Start // that a bootstrap found; nil
-	strict    bool          // types that the contract does not know are dead-lettered
-	lanes     *lanes        // its own, so that neither its keys nor its number in flight are others'
-	held      chan struct{} // of what is acknowledged on receipt, places for what is not done; nil otherwise
 }
 
 // route is what is done with the events of a type on a channel.
 type route struct {
 	messages []*hold.Message
+	policy   *policy
 	handle   Handler // nil skips them
 }
 
@@ -179,21 +190,34 @@ func (c *Consumer) arrange() error {
 		action = contract.Send
 	}
 	doc := c.contract.Contract
-	operations := map[*contract.Channel]*contract.Operation{}
+	operations := map[*contract.Channel][]*contract.Operation{}
 	dead := map[*contract.Channel]bool{}
 	var channels []*contract.Channel
+	consumes := func(ch *contract.Channel, op *contract.Operation) {
+		if len(operations[ch]) == 0 {
+			channels = append(channels, ch)
+		}
+		operations[ch] = append(operations[ch], op)
+	}
 	for _, op := range doc.Operations {
 		if d := op.Delivery; d != nil && d.DeadLetter != nil && d.DeadLetter.Channel != nil {
 			dead[d.DeadLetter.Channel] = true
 		}
-		if op.Action == action && op.Channel != nil && operations[op.Channel] == nil {
-			operations[op.Channel] = op
-			channels = append(channels, op.Channel)
+		if op.Action == action && op.Channel != nil {
+			consumes(op.Channel, op)
+		}
+	}
+	for _, op := range doc.Operations {
+		// What answers to what is sent is consumed by who handles it.
+		if r := op.Reply; op.Action != action && r != nil && r.Channel != nil && r.Channel.HasAddress && r.Channel.Address != "" && c.handles(r.Messages) {
+			answers := *op
+			answers.Messages, answers.Delivery = r.Messages, nil
+			consumes(r.Channel, &answers)
 		}
 	}
 	if len(channels) == 0 {
 		for _, ch := range doc.Channels {
-			if ch.HasAddress && ch.Address != "" && !dead[ch] && (c.fallback != nil || slices.ContainsFunc(ch.Messages, func(m *contract.Message) bool { return c.handlers[m.Envelope.Type] != nil })) {
+			if ch.HasAddress && ch.Address != "" && !dead[ch] && c.handles(ch.Messages) {
 				channels = append(channels, ch)
 			}
 		}
@@ -205,7 +229,9 @@ func (c *Consumer) arrange() error {
 			if err != nil {
 				return err
 			}
-			channels = append(channels, ch)
+			if !slices.Contains(channels, ch) {
+				channels = append(channels, ch)
+			}
 		}
 	}
 	c.inlets, c.lanes = nil, nil
@@ -220,6 +246,12 @@ func (c *Consumer) arrange() error {
 		}
 		for _, m := range in.snapshots() {
 			used[m.Envelope.Type] = true
+		}
+		for _, other := range c.inlets {
+			if place(&in.at) == place(&other.at) {
+				// A group gets a message once: each would pass over what the other handles.
+				return usage("running %s: the channels %s and %s are both at %s, and a group has one of them; make them one channel, or name one with the option Channels", c.group, other.Name, in.Name, in.at.Address)
+			}
 		}
 		c.inlets = append(c.inlets, in)
 	}
@@ -246,48 +278,67 @@ func (c *Consumer) arrange() error {
 	return nil
 }
 
-func (c *Consumer) inlet(ch *contract.Channel, op *contract.Operation) (*inlet, error) {
+// handles is whether one of the messages has a handler.
+func (c *Consumer) handles(messages []*contract.Message) bool {
+	return slices.ContainsFunc(messages, func(m *contract.Message) bool { return c.fallback != nil || c.handlers[m.Envelope.Type] != nil })
+}
+
+// place is where a channel is on a broker: its address, unless a setting says
+// otherwise.
+func place(at *broker.Channel) string {
+	all := []string{at.Address}
+	for _, name := range []string{"kafka.topic", "amqp.queue", "amqp.exchange", "mqtt.topic", "nats.stream", "pubsub.topic", "pubsub.subscription"} {
+		all = append(all, at.Settings[name])
+	}
+	return strings.Join(all, "\n")
+}
+
+// inlet is a channel and how it is consumed, by what its operations promise
+// together: as few at a time as the one that wants fewest, from as early on as the
+// one that begins first.
+func (c *Consumer) inlet(ch *contract.Channel, operations []*contract.Operation) (*inlet, error) {
 	at, err := topology.Channel(ch, c.params)
 	if err != nil {
 		return nil, fmt.Errorf("running %s: %w", c.group, err)
 	}
-	in := &inlet{Channel: ch, operation: op, at: at, dead: broker.Channel{Address: at.Address + ".dlq", Settings: map[string]string{}}, strict: ch.Compatibility.DispatchStrict, handlers: map[string]*route{},
-		retry: retry{attempts: DefaultAttempts, delay: DefaultRetryDelay, most: DefaultRetryMost}, inFlight: DefaultInFlight}
-	var promise contract.OperationDelivery
-	if op != nil && op.Delivery != nil {
-		promise = *op.Delivery
+	in := &inlet{Channel: ch, operations: operations, at: at, strict: ch.Compatibility.DispatchStrict, handlers: map[string]*route{}, inFlight: DefaultInFlight}
+	if s := c.settings.start; s != nil && s.From != broker.Earliest {
+		for _, start := range []string{"earliest", "bootstrap"} {
+			if in.begins(start) {
+				return nil, usage("running %s: the contract has a new group begin with start: %s on %s, and the option StartAt would leave events out; leave the option out, or let it be the earliest", c.group, start, ch.Name)
+			}
+		}
 	}
-	in.onReceipt = promise.Ack == "on-receipt" || promise.Ack == "" && ch.Delivery != nil && ch.Delivery.Guarantee == "at-most-once"
-	if s := c.settings.start; s != nil && s.From != broker.Earliest && (promise.Start == "earliest" || promise.Start == "bootstrap") {
-		return nil, usage("running %s: the contract has a new group begin with start: %s on %s, and the option StartAt would leave events out; leave the option out, or let it be the earliest", c.group, promise.Start, ch.Name)
+	stated := 0
+	of := map[string]*policy{} // by event type: of the operation that is for the fewest
+	few := map[string]int{}
+	for _, op := range operations {
+		p, err := c.policy(in, op)
+		if err != nil {
+			return nil, err
+		}
+		in.policies = append(in.policies, p)
+		for _, m := range op.Messages {
+			if kind := m.Envelope.Type; of[kind] == nil || len(op.Messages) < few[kind] {
+				of[kind], few[kind] = p, len(op.Messages)
+			}
+		}
+		if d := op.Delivery; d != nil && d.MaxInFlight > 0 && (stated == 0 || d.MaxInFlight < stated) {
+			stated = d.MaxInFlight
+		}
 	}
-	if promise.MaxInFlight > 0 {
-		in.inFlight = promise.MaxInFlight
+	if len(in.policies) == 0 {
+		p, err := c.policy(in, nil)
+		if err != nil {
+			return nil, err
+		}
+		in.policies = append(in.policies, p)
+	}
+	if stated > 0 {
+		in.inFlight = stated
 	}
 	if c.settings.inFlight > 0 {
 		in.inFlight = min(in.inFlight, c.settings.inFlight)
-	}
-	if r := promise.Retry; r != nil {
-		if r.MaxAttempts > 0 {
-			in.retry.attempts = r.MaxAttempts
-		}
-		if r.Delay > 0 {
-			in.retry.delay = r.Delay
-		}
-		if r.MaxDelay > 0 {
-			in.retry.most = r.MaxDelay
-		}
-		in.retry.most = max(in.retry.most, in.retry.delay)
-		in.retry.fixed = r.Strategy == "fixed"
-	}
-	in.retry.attempts = max(in.retry.attempts, c.attempts)
-	if d := promise.DeadLetter; d != nil && d.Channel != nil {
-		if in.dead, err = topology.Channel(d.Channel, c.params); err != nil {
-			return nil, fmt.Errorf("running %s: the dead letter of %s: %w", c.group, ch.Name, err)
-		}
-	}
-	if in.dead.Settings["amqp.exchange"] == "" && in.dead.Settings["amqp.queue"] == "" {
-		in.dead.Settings["amqp.queue"] = in.dead.Address // so that it keeps what nobody has asked for yet
 	}
 	if d := ch.Delivery; d != nil {
 		in.ordered = d.Ordering != nil && d.Ordering.Scope != "none"
@@ -309,7 +360,10 @@ func (c *Consumer) inlet(ch *contract.Channel, op *contract.Operation) (*inlet, 
 	}
 	for _, m := range ch.Messages {
 		kind := m.Envelope.Type
-		r := &route{messages: c.contract.Messages(ch, kind), handle: c.handlers[kind]}
+		r := &route{messages: c.contract.Messages(ch, kind), policy: of[kind], handle: c.handlers[kind]}
+		if r.policy == nil {
+			r.policy = in.policies[0]
+		}
 		if r.handle == nil {
 			r.handle = c.fallback
 		}
@@ -331,11 +385,48 @@ func (c *Consumer) inlet(ch *contract.Channel, op *contract.Operation) (*inlet, 
 		in.handlers[kind] = r
 	}
 	in.lanes = newLanes(in.inFlight, c.process, c.exited, c.giveBack)
-	if in.onReceipt {
+	if slices.ContainsFunc(in.policies, func(p *policy) bool { return p.onReceipt }) {
 		in.held = make(chan struct{}, in.inFlight+heldRoom)
 	}
 	c.lanes = append(c.lanes, in.lanes)
 	return in, nil
+}
+
+// policy is what an operation promises, nil for none.
+func (c *Consumer) policy(in *inlet, op *contract.Operation) (*policy, error) {
+	p := &policy{dead: broker.Channel{Address: in.at.Address + ".dlq", Settings: map[string]string{}}, retry: retry{attempts: DefaultAttempts, delay: DefaultRetryDelay, most: DefaultRetryMost}}
+	var promise contract.OperationDelivery
+	if op != nil && op.Delivery != nil {
+		promise = *op.Delivery
+	}
+	p.onReceipt = promise.Ack == "on-receipt" || promise.Ack == "" && in.Delivery != nil && in.Delivery.Guarantee == "at-most-once"
+	if r := promise.Retry; r != nil {
+		if r.MaxAttempts > 0 {
+			p.retry.attempts = r.MaxAttempts
+		}
+		if r.Delay > 0 {
+			p.retry.delay = r.Delay
+		}
+		if r.MaxDelay > 0 {
+			p.retry.most = r.MaxDelay
+		}
+		p.retry.most = max(p.retry.most, p.retry.delay)
+		p.retry.fixed = r.Strategy == "fixed"
+	}
+	p.retry.attempts = max(p.retry.attempts, c.attempts)
+	if d := promise.DeadLetter; d != nil && d.Channel != nil {
+		var err error
+		if p.dead, err = topology.Channel(d.Channel, c.params); err != nil {
+			return nil, fmt.Errorf("running %s: the dead letter of %s: %w", c.group, in.Name, err)
+		}
+		if place(&p.dead) == place(&in.at) {
+			return nil, usage("running %s: the dead letter of %s is %s, which is the channel itself: what cannot be handled would come again and again; give it another channel", c.group, in.Name, d.Channel.Name)
+		}
+	}
+	if p.dead.Settings["amqp.exchange"] == "" && p.dead.Settings["amqp.queue"] == "" {
+		p.dead.Settings["amqp.queue"] = p.dead.Address // so that it keeps what nobody has asked for yet
+	}
+	return p, nil
 }
 
 // begin is where a group begins that is new.
@@ -346,7 +437,8 @@ func (c *Consumer) begin(in *inlet) broker.Start {
 	if in.from != nil {
 		return *in.from
 	}
-	if !c.broker.Features().Replay || in.operation != nil && in.operation.Delivery != nil && in.operation.Delivery.Start == "latest" {
+	latest := len(in.operations) > 0 && !slices.ContainsFunc(in.operations, func(op *contract.Operation) bool { return op.Delivery == nil || op.Delivery.Start != "latest" })
+	if !c.broker.Features().Replay || latest {
 		return broker.Start{From: broker.Latest}
 	}
 	return broker.Start{}
@@ -433,10 +525,8 @@ func (c *Consumer) open(ctx context.Context) (func() error, error) {
 		return nil, errors.Join(err, c.close())
 	}
 	for _, in := range c.inlets {
-		for _, at := range []broker.Channel{in.at, in.dead} {
-			if err := c.prepare(c.broker, at); err != nil {
-				return nil, errors.Join(err, c.close())
-			}
+		if err := c.prepareInlet(in); err != nil {
+			return nil, errors.Join(err, c.close())
 		}
 	}
 	c.run = rand.Text()
@@ -452,6 +542,17 @@ func (c *Consumer) open(ctx context.Context) (func() error, error) {
 		c.beats.stop()
 		return c.close()
 	}, nil
+}
+
+// prepareInlet prepares a channel, and where its dead letters go.
+func (c *Consumer) prepareInlet(in *inlet) error {
+	err := c.prepare(c.broker, in.at)
+	for _, p := range in.policies {
+		if err == nil {
+			err = c.prepare(c.broker, p.dead)
+		}
+	}
+	return err
 }
 
 // ackWait is how long a delivery may be silent until the broker takes it for
@@ -480,6 +581,11 @@ func (c *Consumer) end(subscriptions []broker.Subscription) error {
 	}
 	stopped := make(chan struct{})
 	go func() {
+		// What is given back while deliveries still come would be behind those of its key
+		// that come after it.
+		for _, s := range subscriptions {
+			<-s.Done()
+		}
 		var lanes sync.WaitGroup
 		for _, l := range c.lanes {
 			lanes.Go(l.stop)
@@ -520,15 +626,27 @@ type task struct {
 	stumbles int    // over the store or the dead letter
 	result   Result // once it is to be acknowledged
 	took     time.Duration
+	skip     bool          // nobody handles it
+	handling bool          // its handler is being called
+	wait     time.Duration // until it is processed again, where a hook that is told so ends the goroutine
 
 	next         *task
 	before, then *task // in beats
 }
 
+// policy is what is done with the event, or what came instead of one.
+func (t *task) policy() *policy {
+	if t.route != nil {
+		return t.route.policy
+	}
+	return t.inlet.policies[0]
+}
+
 // fault is why an event goes to the dead letter.
 type fault struct {
-	reason Reason
-	err    error
+	reason   Reason
+	err      error
+	attempts int // of its handler, 0 where it never had it
 }
 
 // take takes a delivery from the broker: it is read, so that its lane is known,
@@ -549,7 +667,7 @@ func (c *Consumer) take(in *inlet, d broker.Delivery, replayed bool) {
 	}
 	mode, err := c.broker.Binding().DecodeInto(&t.event, d.Message())
 	if err != nil {
-		t.fault = &fault{Malformed, err}
+		t.fault = &fault{reason: Malformed, err: err}
 		in.lanes.add(t)
 		return
 	}
@@ -560,18 +678,22 @@ func (c *Consumer) take(in *inlet, d broker.Delivery, replayed bool) {
 	t.route = in.handlers[t.event.Type]
 	switch {
 	case t.route == nil && in.strict:
-		t.fault = &fault{UnknownType, fmt.Errorf("the contract does not know events of type %q on %s, and dispatch is strict", t.event.Type, in.Name)}
+		t.fault = &fault{reason: UnknownType, err: fmt.Errorf("the contract does not know events of type %q on %s, and dispatch is strict", t.event.Type, in.Name)}
 	case t.route == nil || t.route.handle == nil || c.foreign(&t.event):
-		c.acknowledge(t, Skipped)
+		if t.skip = true; len(c.outcomes) == 0 {
+			c.acknowledge(t, Skipped)
+		} else {
+			in.lanes.add(t) // the broker's goroutine is no place for hooks
+		}
 		return
 	}
 	if t.fault == nil && !slices.ContainsFunc(t.route.messages, func(m *hold.Message) bool { return topology.WrongMode(m.Message, mode) == "" }) {
-		t.fault = &fault{WrongMode, errors.New(topology.WrongMode(t.route.messages[0].Message, mode))}
+		t.fault = &fault{reason: WrongMode, err: errors.New(topology.WrongMode(t.route.messages[0].Message, mode))}
 	}
 	if in.ordered {
 		key, err := topology.Key(in.Channel, &t.event)
 		if err != nil && t.fault == nil {
-			t.fault = &fault{Invalid, err}
+			t.fault = &fault{reason: Invalid, err: err}
 		}
 		t.Key, t.keyed = key, err == nil
 	}
@@ -581,6 +703,10 @@ func (c *Consumer) take(in *inlet, d broker.Delivery, replayed bool) {
 // process does what comes next with a task, and says how long it then has to
 // wait to be processed again; done where it is settled, or will be.
 func (c *Consumer) process(t *task) time.Duration {
+	if t.skip {
+		c.acknowledge(t, Skipped)
+		return done
+	}
 	if !t.checked && t.fault == nil {
 		c.check(t)
 	}
@@ -588,10 +714,14 @@ func (c *Consumer) process(t *task) time.Duration {
 		return c.bury(t)
 	}
 	if d := t.message.Delivery; d != nil && d.Expires > 0 && !t.event.Time.IsZero() && c.now().After(t.event.Time.Add(d.Expires)) {
+		if t.tries > 0 { // somebody would look for it
+			t.fault = &fault{Exhausted, fmt.Errorf("its handler failed, and the time within which it is worth handling (expires: %s) is over", d.Expires), t.tries}
+			return c.bury(t)
+		}
 		c.acknowledge(t, Expired)
 		return done
 	}
-	if t.inlet.onReceipt && t.tries == 0 {
+	if t.policy().onReceipt && t.tries == 0 {
 		if err := t.delivery.Ack(); err != nil {
 			c.log.Debug("acknowledging", "channel", t.inlet.Name, "err", err)
 		}
@@ -645,11 +775,15 @@ func (c *Consumer) process(t *task) time.Duration {
 // check holds the event of a task to its contract, and finds its identity.
 func (c *Consumer) check(t *task) {
 	t.checked = true
+	if d := t.inlet.Delivery; d != nil && d.MaxBytes > 0 && len(t.event.Data) > d.MaxBytes {
+		t.fault = &fault{reason: Invalid, err: &InvalidError{t.event.Type, t.event.ID, t.inlet.Name, []Problem{tooLarge(len(t.event.Data), d.MaxBytes)}}}
+		return
+	}
 	for _, m := range t.route.messages {
 		if m.Valid(&t.event) {
 			t.message = m
 			if id, err := c.identity(t); err != nil {
-				t.fault = &fault{Invalid, err}
+				t.fault = &fault{reason: Invalid, err: err}
 			} else {
 				t.id = id
 			}
@@ -660,7 +794,7 @@ func (c *Consumer) check(t *task) {
 			return
 		}
 	}
-	t.fault = &fault{Invalid, &InvalidError{t.event.Type, t.event.ID, t.inlet.Name, c.contract.Check(t.inlet.Channel, &t.event)}}
+	t.fault = &fault{reason: Invalid, err: &InvalidError{t.event.Type, t.event.ID, t.inlet.Name, c.contract.Check(t.inlet.Channel, &t.event)}}
 }
 
 // identity is what the event of a task is known again by. One without an attribute
@@ -734,7 +868,7 @@ func (c *Consumer) known(t *task, state store.State) time.Duration {
 		c.acknowledge(t, Duplicate)
 		return done
 	case store.Collision:
-		t.fault = &fault{Collided, fmt.Errorf("another event with this identity has been handled: %s; its content is not this one's", strings.ReplaceAll(t.id.Key, "\t", " "))}
+		t.fault = &fault{reason: Collided, err: fmt.Errorf("another event with this identity has been handled: %s; its content is not this one's", strings.ReplaceAll(t.id.Key, "\t", " "))}
 		return c.bury(t)
 	}
 	return busyWait
@@ -747,15 +881,25 @@ const busyWait = 20 * time.Millisecond
 func (c *Consumer) handle(ctx context.Context, t *task) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
+			t.handling = false
 			err = fmt.Errorf("the handler of %s panicked: %v", t.event.Type, r)
 			c.log.Error("a handler panicked", "group", c.group, "type", t.event.Type, "id", t.event.ID, "panic", r, "stack", string(debug.Stack()))
 		}
 	}()
-	return t.route.handle(ctx, &t.Delivered)
+	t.handling = true
+	err = t.route.handle(ctx, &t.Delivered)
+	t.handling = false
+	return err
 }
 
-// exited is what is done when a handler ended the goroutine in which it was called.
+// exited is what is done when a handler, or a hook, ended the goroutine in which it
+// was called.
 func (c *Consumer) exited(t *task) time.Duration {
+	if !t.handling {
+		c.log.Error("a hook ended its goroutine: runtime.Goexit, or FailNow of a test, was called in it", "group", c.group, "channel", t.inlet.Name)
+		return t.wait
+	}
+	t.handling = false
 	return c.failed(t, fmt.Errorf("the handler of %s ended its goroutine: runtime.Goexit, or FailNow of a test, was called in it", t.event.Type))
 }
 
@@ -772,17 +916,18 @@ func (c *Consumer) failed(t *task, err error) time.Duration {
 	var rejected *rejection
 	switch {
 	case errors.As(err, &rejected):
-		t.fault = &fault{Rejected, err}
+		t.fault = &fault{Rejected, err, attempt}
 		return c.bury(t)
-	case attempt >= t.inlet.retry.attempts:
-		t.fault = &fault{Exhausted, err}
+	case attempt >= t.policy().retry.attempts:
+		t.fault = &fault{Exhausted, err, attempt}
 		return c.bury(t)
 	}
 	// It waits here, ordered or not. Were it given back, only the broker could count
 	// attempts, which takes for one what a process that died had not begun.
+	t.wait = t.policy().retry.after(attempt)
+	defer func() { t.tries++ }()
 	c.outcome(t, Retried, "", err)
-	t.tries++
-	return t.inlet.retry.after(attempt)
+	return t.wait
 }
 
 // stumble is what is done when a store or the dead letter fails: the event waits,
@@ -823,7 +968,20 @@ func (c *Consumer) outcome(t *task, r Result, reason Reason, err error) {
 		return
 	}
 	o := Outcome{Delivered: &t.Delivered, Result: r, Reason: reason, Err: err, Took: t.took}
-	for _, h := range c.outcomes {
-		h.Outcome(c.ctx, o)
+	if r != Retried {
+		t.wait = done
 	}
+	for _, h := range c.outcomes {
+		c.tell(h, o)
+	}
+}
+
+// tell tells a hook. What is wrong with one does not stop the events.
+func (c *Consumer) tell(h OutcomeHook, o Outcome) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.log.Error("a hook panicked", "group", c.group, "hook", fmt.Sprintf("%T", h), "result", o.Result.String(), "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	h.Outcome(c.ctx, o)
 }

@@ -57,21 +57,23 @@ const deadLetterTimeout = 30 * time.Second
 func (c *Consumer) bury(t *task) time.Duration {
 	ctx, cancel := context.WithTimeout(c.ctx, deadLetterTimeout)
 	defer cancel()
-	m, err := c.deadLetter(t, true)
-	if err == nil {
-		err = c.broker.Publish(ctx, t.inlet.dead, m)
-	}
-	if errors.Is(err, broker.ErrTooLarge) {
-		// It came as large as the broker takes, and says more now. It would never fit.
-		if m, err = c.deadLetter(t, false); err == nil {
-			err = c.broker.Publish(ctx, t.inlet.dead, m)
+	dead := &t.policy().dead
+	var err error
+	for form := asItCame; form <= reduced; form++ {
+		var m broker.Message
+		if m, err = c.deadLetter(t, form); err == nil {
+			err = c.broker.Publish(ctx, *dead, m)
 		}
+		if !errors.Is(err, broker.ErrTooLarge) {
+			break
+		}
+		// It came as large as the broker takes, and says more now. It would never fit.
 	}
 	if err != nil {
 		if errors.Is(err, broker.ErrNoChannel) {
 			err = fmt.Errorf("%w (or let the option Declare make it)", err)
 		}
-		return c.stumble(t, "the dead letter "+t.inlet.dead.Address, err)
+		return c.stumble(t, "the dead letter "+dead.Address, err)
 	}
 	if t.claimed.Load() {
 		if err := c.store.Release(c.ctx, t.id); err != nil {
@@ -91,12 +93,22 @@ func (c *Consumer) bury(t *task) time.Duration {
 // large with all of it.
 const maxBeginning = 16 << 10
 
-// deadLetter makes the message of an event in the dead letter: as it came, with
-// extensions that say why it is there. Unless it is to be whole, its data are left
-// out, and their size is said.
-func (c *Consumer) deadLetter(t *task, whole bool) (broker.Message, error) {
+// form is how much of an event there is in the dead letter, and where.
+type form int
+
+const (
+	asItCame   form = iota
+	structured      // all of it, in the body: headers have less room on most brokers
+	withoutData
+	structuredWithoutData
+	reduced // and what is long of its extensions is cut
+)
+
+// deadLetter makes the message of an event in the dead letter, with extensions that
+// say why it is there. Where data are left out their size is said.
+func (c *Consumer) deadLetter(t *task, as form) (broker.Message, error) {
 	e := t.event
-	size := 0
+	whole, size := as <= structured, 0
 	if t.Event == nil {
 		came := t.delivery.Message()
 		d := MalformedData{ContentType: came.ContentType, Body: came.Body}
@@ -116,12 +128,13 @@ func (c *Consumer) deadLetter(t *task, whole bool) (broker.Message, error) {
 		if !whole {
 			size, e.Data = len(e.Data), nil
 		}
-	}
-	attempts := t.Attempt()
-	switch t.fault.reason {
-	case Exhausted, Rejected:
-	default:
-		attempts = 0 // the handler never had it
+		if as == reduced {
+			for i, x := range e.Extensions {
+				if text := x.Value.String(); x.Value.Kind() == event.Text && len(text) > maxDetail {
+					e.Extensions[i].Value = event.TextValue(plain(text))
+				}
+			}
+		}
 	}
 	set := func(name, value string) {
 		if value = plain(value); value != "" {
@@ -130,7 +143,7 @@ func (c *Consumer) deadLetter(t *task, whole bool) (broker.Message, error) {
 	}
 	set(extReason, string(t.fault.reason))
 	set(extDetail, t.fault.err.Error())
-	e.Extensions.Set(extAttempts, event.IntegerValue(int32(min(attempts, 1<<30))))
+	e.Extensions.Set(extAttempts, event.IntegerValue(int32(min(t.fault.attempts, 1<<30))))
 	if !whole {
 		e.Extensions.Set(extSize, event.IntegerValue(int32(min(size, 1<<30))))
 	}
@@ -143,7 +156,7 @@ func (c *Consumer) deadLetter(t *task, whole bool) (broker.Message, error) {
 		m.Key = t.delivery.Key()
 	}
 	of := &contract.Message{Envelope: contract.Envelope{Mode: contract.Structured}}
-	if t.route != nil && len(t.route.messages) > 0 && t.route.messages[0].Envelope.Mode == contract.Binary {
+	if (as == asItCame || as == withoutData) && t.route != nil && len(t.route.messages) > 0 && t.route.messages[0].Envelope.Mode == contract.Binary {
 		of = t.route.messages[0].Message
 	}
 	err := topology.Encode(c.broker.Binding(), &m.Message, &e, of, false)

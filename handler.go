@@ -39,8 +39,14 @@ func (d *Delivered) Stored() time.Time { return d.task.delivery.Time() }
 
 // JSON is the data as JSON, as the contract has readers see them: whatever their
 // encoding, those in Avro's binary one in its JSON one; with the defaults of the
-// schema put in, where x-compatibility has them applied.
-func (d *Delivered) JSON() ([]byte, error) { return d.task.message.JSON(d.Event) }
+// schema put in, where x-compatibility has them applied. What did not pass the
+// contract, as a hook may be told of, has none, which is an error.
+func (d *Delivered) JSON() ([]byte, error) {
+	if d.task.message == nil {
+		return nil, fmt.Errorf("reading the data of what came on %s as JSON: it was not found to be what the contract allows; its bytes are in Data, where it is an event", d.Channel)
+	}
+	return d.task.message.JSON(d.Event)
+}
 
 // Handler handles an event. Its error has the event tried again, as the contract
 // says, and at last dead-lettered; [Reject] does so at once.

@@ -60,8 +60,11 @@ func (c *Consumer) mayReplay(in *inlet, from broker.Start) error {
 		return usage("replaying %s: there is nothing behind the latest; begin at the earliest or at a time", in.Name)
 	case !f.Replay || from.From == broker.At && !f.ReplayTime:
 		return fmt.Errorf("replaying %s: %w: it does not keep what was handled, or cannot find a time", in.Name, broker.ErrUnsupported)
-	case in.operation != nil && (in.operation.Delivery == nil || !in.operation.Delivery.ReplaySafe):
-		return usage("replaying %s: the operation %s does not say that its handlers may get an event again (x-delivery: replaySafe: true)", in.Name, in.operation.Name)
+	}
+	for _, op := range in.operations {
+		if op.Delivery == nil || !op.Delivery.ReplaySafe {
+			return usage("replaying %s: the operation %s does not say that its handlers may get an event again (x-delivery: replaySafe: true)", in.Name, op.Name)
+		}
 	}
 	if d := in.Delivery; d != nil && d.Replay != nil {
 		if len(d.Replay.From) > 0 && !slices.Contains(d.Replay.From, word) {
@@ -104,8 +107,7 @@ func (c *Consumer) readThrough(ctx context.Context, in *inlet, from broker.Start
 // channel.
 func (in *inlet) snapshots() []*contract.Message {
 	d := in.Delivery
-	if in.operation == nil || in.operation.Delivery == nil || in.operation.Delivery.Start != "bootstrap" ||
-		d == nil || d.Bootstrap == nil || d.Bootstrap.Mode != "snapshot+log" || d.Bootstrap.Channel == nil {
+	if !in.begins("bootstrap") || d == nil || d.Bootstrap == nil || d.Bootstrap.Mode != "snapshot+log" || d.Bootstrap.Channel == nil {
 		return nil
 	}
 	return d.Bootstrap.Channel.Messages
@@ -118,8 +120,7 @@ func (in *inlet) snapshots() []*contract.Message {
 func (c *Consumer) bootstrap(ctx context.Context, subscribed bool) error {
 	// In one order, so that no two members wait for each other.
 	for _, in := range slices.SortedFunc(slices.Values(c.inlets), func(a, b *inlet) int { return strings.Compare(a.at.Address, b.at.Address) }) {
-		op := in.operation
-		if op == nil || op.Delivery == nil || op.Delivery.Start != "bootstrap" {
+		if !in.begins("bootstrap") {
 			continue
 		}
 		var b contract.Bootstrap
@@ -307,7 +308,7 @@ func (c *Consumer) keepAlive(st store.Store, id store.Identity) (stop func()) {
 func (c *Consumer) stayBootstrapped(ctx context.Context) func() {
 	var all []*inlet
 	for _, in := range c.inlets {
-		if in.operation != nil && in.operation.Delivery != nil && in.operation.Delivery.Start == "bootstrap" {
+		if in.begins("bootstrap") {
 			all = append(all, in)
 		}
 	}
@@ -355,7 +356,7 @@ func (c *Consumer) snapshot(ctx context.Context, in *inlet, b *contract.Bootstra
 	if !slices.ContainsFunc(b.Channel.Messages, func(m *contract.Message) bool { return snapshots.handlers[m.Envelope.Type].handle != nil }) {
 		return usage("the snapshots on %s need a handler; give one for %v", b.Channel.Name, hold.Types(b.Channel.Messages))
 	}
-	if err := c.prepare(c.broker, snapshots.at); err != nil {
+	if err := c.prepareInlet(snapshots); err != nil {
 		return err
 	}
 	began := c.now()

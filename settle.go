@@ -19,6 +19,8 @@ type settler struct {
 	spare    []*task
 	running  bool
 	idle     sync.Cond
+
+	settling, remembered []*task // what run has in hand, and what of it is to be acknowledged
 }
 
 func (s *settler) add(t *task) {
@@ -31,20 +33,37 @@ func (s *settler) add(t *task) {
 	s.mu.Unlock()
 }
 
+// run settles what there is. Where a hook ends the goroutine, another goes on.
 func (s *settler) run() {
+	over := false
+	defer func() {
+		if !over {
+			s.consumer.log.Error("a hook ended its goroutine: runtime.Goexit, or FailNow of a test, was called in it", "group", s.consumer.group)
+			go s.run()
+		}
+	}()
 	var ids []store.Identity
 	for {
+		for len(s.remembered) > 0 {
+			t := s.remembered[0]
+			s.remembered = s.remembered[1:]
+			s.ack(t)
+		}
 		s.mu.Lock()
+		if s.settling != nil {
+			clear(s.settling)
+			s.spare = s.settling[:0]
+		}
 		batch := s.handled
 		if len(batch) == 0 {
-			s.running = false
+			over, s.settling, s.running = true, nil, false
 			if s.idle.L != nil {
 				s.idle.Broadcast()
 			}
 			s.mu.Unlock()
 			return
 		}
-		s.handled, s.spare = s.spare[:0], nil
+		s.handled, s.spare, s.settling = s.spare, nil, batch
 		s.mu.Unlock()
 		ids = ids[:0]
 		for _, t := range batch {
@@ -53,15 +72,9 @@ func (s *settler) run() {
 			}
 		}
 		if s.remember(ids) {
-			for _, t := range batch {
-				s.ack(t)
-			}
+			s.remembered = batch
 		}
 		clear(ids)
-		clear(batch)
-		s.mu.Lock()
-		s.spare = batch[:0]
-		s.mu.Unlock()
 	}
 }
 

@@ -45,6 +45,11 @@ type InvalidError struct {
 	Problems []Problem
 }
 
+// tooLarge is what is wrong with data of more bytes than a channel takes.
+func tooLarge(size, most int) Problem {
+	return Problem{Rule: hold.RuleData, Pointer: "/data", Message: fmt.Sprintf("it has %d bytes, and the channel takes %d", size, most)}
+}
+
 // maxProblems is how many problems an error's text has.
 const maxProblems = 3
 

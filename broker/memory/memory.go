@@ -284,8 +284,7 @@ func (s *subscription) abandon() {
 	}
 	delete(b.open, s)
 	b.mu.Unlock()
-	slices.SortFunc(left, func(a, b *delivery) int { return b.stored.position - a.stored.position })
-	for _, d := range left { // the last first, so that the first comes first
+	for _, d := range left {
 		d.giveBack(1)
 	}
 }
@@ -345,7 +344,11 @@ func (d *delivery) again(counted int) {
 	b := d.s.broker
 	b.mu.Lock()
 	d.s.returned--
-	d.s.group.again = append([]*redelivery{{d.stored, d.attempt + counted}}, d.s.group.again...)
+	// In the order in which they were published, whatever the order in which they
+	// come back.
+	g := d.s.group
+	i, _ := slices.BinarySearchFunc(g.again, d.stored.position, func(r *redelivery, at int) int { return r.message.position - at })
+	g.again = slices.Insert(g.again, i, &redelivery{d.stored, d.attempt + counted})
 	b.changed.Broadcast()
 	b.mu.Unlock()
 }
