@@ -33,7 +33,7 @@ const environment = "TREATY_TORTURE_CHILD"
 // job is what a process is to be.
 type job struct {
 	Config
-	Role    string // broker, producer, service, consumer, replayer
+	Role    string // broker, producer, service, consumer, replayer, joiner
 	Name    string // of this process
 	URL     string // of the broker, as this process sees it
 	Address string // of the channel
@@ -65,6 +65,8 @@ func Child() {
 			err = c.consume(ctx)
 		case "replayer":
 			err = c.replay(ctx)
+		case "joiner":
+			err = c.join(ctx)
 		}
 	}
 	if err != nil {
@@ -164,12 +166,14 @@ func (c *child) open(ctx context.Context) (broker.Broker, error) {
 	}
 }
 
-func (c *child) contract(ctx context.Context) (*contract.Contract, error) {
+// contract is what a process knows of the channel; how groups that join late
+// are bootstrapped is in that of those whom it concerns.
+func (c *child) contract(ctx context.Context, join Action) (*contract.Contract, error) {
 	scope := "key"
 	if c.Break == "lanes" && c.Role == "consumer" {
 		scope = "none"
 	}
-	return treaty.Load(ctx, fstest.MapFS{"torture.yaml": {Data: []byte(document(c.plan.Mode, c.Address, scope, c.plan.Known))}}, "torture.yaml")
+	return treaty.Load(ctx, fstest.MapFS{"torture.yaml": {Data: []byte(document(c.plan.Mode, c.Address, scope, c.plan.Known, strings.HasPrefix(c.URL, "kafka"), join))}}, "torture.yaml")
 }
 
 func logger() treaty.Option {
@@ -209,7 +213,7 @@ func (c *child) produce(ctx context.Context) error {
 	if c.Break == "publish" {
 		through = newHasty(b)
 	}
-	doc, err := c.contract(ctx)
+	doc, err := c.contract(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -218,6 +222,21 @@ func (c *child) produce(ctx context.Context) error {
 		return err
 	}
 	s := &sender{child: c, rec: rec, producer: p, broker: through, pace: pace{rate: max(c.Pace*3/4, 1), begun: time.Now()}}
+	var aside sync.WaitGroup
+	defer aside.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for action, do := range map[Action]func(context.Context) error{SnapshotJoin: s.publishStates, RequestJoin: s.serveBackfills} {
+		if !c.plan.has(action) || action == SnapshotJoin && !b.Features().Replay {
+			continue
+		}
+		aside.Go(func() {
+			if err := do(ctx); err != nil && ctx.Err() == nil {
+				fmt.Fprintln(os.Stderr, "ended with:", err)
+				os.Exit(3)
+			}
+		})
+	}
 	var all sync.WaitGroup
 	errs := make([]error, workers)
 	for w := range workers {
@@ -232,6 +251,7 @@ func (c *child) produce(ctx context.Context) error {
 	}
 	rec.add(Record{What: doneAll, N: -1})
 	<-ctx.Done()
+	aside.Wait()
 	_ = b.Close() // it may be cut just then
 	return nil
 }

@@ -27,6 +27,10 @@ type late struct {
 	Since time.Time // from where it reads, where it reads from a time
 
 	over bool // it has done what it came for
+
+	// What is recorded of a group that joins.
+	known, collided map[int]bool
+	through         map[string]int
 }
 
 // replayer is a process that replays.
@@ -49,7 +53,7 @@ func (c *child) replay(ctx context.Context) error {
 		}
 		return err
 	}
-	doc, err := c.contract(ctx)
+	doc, err := c.contract(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -86,13 +90,13 @@ func (k *replayer) handle(ctx context.Context, d *treaty.Delivered, data data) e
 		return treaty.Reject(fmt.Errorf("no event has the number %d", data.N))
 	}
 	if k.calls.Add(1) == int64(k.Late.Fault.Kill[0]) {
-		k.dieLate(0)
+		k.dieOnce(k.Late.Slot, 0)
 	}
 	e := &k.plan.Events[data.N]
 	if (e.Kind == Fails || e.Kind == Panics) && d.Attempt() == 1 {
 		return errors.New("the handler fails, as planned")
 	}
-	one := Record{What: handed, N: data.N, Key: d.Key, Seq: data.Seq, At2: d.Position()}
+	one := Record{What: handed, N: data.N, Key: d.Key, Seq: data.Seq, Attempt: d.Deliveries(), At2: d.Position()}
 	if d.Replayed && k.Break != "replay-mark" {
 		one.Reason = marked
 	}
@@ -103,9 +107,9 @@ func (k *replayer) handle(ctx context.Context, d *treaty.Delivered, data data) e
 	return nil
 }
 
-// dieLate kills a process of a slot, once for each of its points.
-func (c *child) dieLate(point int) {
-	if !c.once(c.Late.Slot, point) {
+// dieOnce kills a process, once in a run for what has this name and number.
+func (c *child) dieOnce(what string, n int) {
+	if !c.once(what, n) {
 		return
 	}
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -114,7 +118,14 @@ func (c *child) dieLate(point int) {
 
 // comeLate lets somebody come.
 func (r *run) comeLate(f Fault) {
-	l := &late{Slot: fmt.Sprintf("late%d", len(r.late)+1), Fault: f, Since: r.begun.Add(time.Since(r.begun) / 2)}
+	l := &late{Slot: fmt.Sprintf("late%d", len(r.late)+1), Fault: f, Since: time.Now(), known: map[int]bool{}, collided: map[int]bool{}, through: map[string]int{}}
+	role := "joiner"
+	if f.Action == Replaying {
+		role = "replayer"
+		if len(r.when) > 0 {
+			l.Since = r.when[len(r.when)/2]
+		}
+	}
 	r.mu.Lock()
 	r.late = append(r.late, l)
 	r.mu.Unlock()
@@ -128,7 +139,7 @@ func (r *run) comeLate(f Fault) {
 		r.later = append(r.later, due{time.Now().Add(4 * f.For), Fault{Action: f.Then, Side: "reader", For: f.For}})
 	}
 	r.all.Go(func() {
-		r.keep("replayer", l.Slot)
+		r.keep(role, l.Slot)
 		r.mu.Lock()
 		l.over = true
 		r.mu.Unlock()
@@ -161,15 +172,33 @@ func (r *run) lateOf(slot string) *late {
 func (r *run) busyLate() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.ContainsFunc(r.late, func(l *late) bool { return !l.over })
+	return slices.ContainsFunc(r.late, func(l *late) bool { return !l.over && (l.Fault.Action == Replaying || !r.caughtUp(l)) })
 }
 
 // accountLate notes what who came late has recorded.
-func (r *run) accountLate(Record) { r.moved = time.Now() }
+func (r *run) accountLate(one Record) {
+	r.moved = time.Now()
+	l := r.lateOf(slotOf(one.By))
+	if one.What != known || l == nil {
+		return
+	}
+	for key, through := range one.Through {
+		l.through[key] = max(l.through[key], through)
+	}
+	if one.N >= 0 && one.N < len(r.plan.Events) {
+		l.known[one.N] = true
+		if e := &r.plan.Events[one.N]; e.Kind == Collision {
+			l.collided[e.Of] = true
+		}
+	}
+}
 
 // presence is when an event was on the broker, in microseconds: not before begun,
 // and at acked for sure; 0 for not known.
-type presence struct{ begun, acked int64 }
+type presence struct {
+	begun, acked int64
+	last         int64 // when the last copy of it was acknowledged
+}
 
 // times are the times of all events.
 func (r *run) times(e *evidence) []presence {
@@ -180,8 +209,14 @@ func (r *run) times(e *evidence) []presence {
 			switch {
 			case one.What == publishing && s.begun == 0:
 				s.begun = one.At
-			case s.acked == 0 && (one.What == relayed || one.What == published && !r.plan.Events[n].Outbox):
-				s.acked = one.At
+			case one.What == relayed || one.What == published && !r.plan.Events[n].Outbox:
+				s.last = one.At
+				if s.acked == 0 {
+					s.acked = one.At
+				}
+			}
+			if of := &r.plan.Events[n]; of.Kind == Duplicate {
+				all[of.Of].last = max(all[of.Of].last, s.last)
 			}
 		}
 	}
@@ -198,16 +233,20 @@ func (e *Event) readable() bool {
 }
 
 // checkLate holds what who came late got against what there was.
-func (r *run) checkLate(e *evidence, strict bool, complain func(int, string, ...any)) {
+func (r *run) checkLate(e *evidence, complain func(int, string, ...any)) {
 	times := r.times(e)
 	for _, l := range r.late {
-		r.checkReplay(e, l, times, strict, complain)
+		if l.Fault.Action == Replaying {
+			r.checkReplay(e, l, times, complain)
+		} else {
+			r.checkJoin(e, l, e.joined[l.Slot], times, complain)
+		}
 	}
 }
 
 // checkReplay holds that each replay that came to its end handed over what was
 // acknowledged before it began, in order and marked.
-func (r *run) checkReplay(e *evidence, l *late, times []presence, strict bool, complain func(int, string, ...any)) {
+func (r *run) checkReplay(e *evidence, l *late, times []presence, complain func(int, string, ...any)) {
 	var by string
 	var begun int64
 	var order []Record // handed over for the first time
@@ -240,10 +279,10 @@ func (r *run) checkReplay(e *evidence, l *late, times []presence, strict bool, c
 			}
 			last := map[string]Record{}
 			for _, now := range order {
-				if r.plan.Events[now.N].Seq == 0 || l.Fault.Time && times[now.N].begun < l.Since.UnixMicro() {
-					continue // whose first copy may be from before that time
+				if r.plan.Events[now.N].Seq == 0 || now.Attempt > 1 || r.copied(e, now.N) || l.Fault.Time && times[now.N].begun < l.Since.UnixMicro() {
+					continue // what was lost on its way comes behind others; the first copy may be from before that time
 				}
-				if before, ok := last[now.Key]; ok && before.N > now.N && strict {
+				if before, ok := last[now.Key]; ok && before.N > now.N {
 					complain(now.N, "of the key %s event %d was replayed by %s behind event %d, which was published after it", now.Key, now.N, by, before.N)
 				}
 				last[now.Key] = now

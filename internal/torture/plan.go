@@ -10,11 +10,12 @@ import (
 
 // Plan is what is to happen.
 type Plan struct {
-	Mode   string // of the contract: structured or binary
-	Known  string // who knows duplicates: both, or consumer alone
-	Keys   int
-	Events []Event
-	System []Fault // by progress
+	Mode       string // of the contract: structured or binary
+	Known      string // who knows duplicates: both, or consumer alone
+	Keys       int
+	Events     []Event
+	System     []Fault      // by progress
+	Duplicated map[int]bool // what another event is like
 }
 
 // Kind is what is special about an event.
@@ -143,6 +144,8 @@ const (
 	ConsumerKilled Action = "consumer killed"
 	ServiceKilled  Action = "service killed"
 	Replaying      Action = "replay beside the group"
+	SnapshotJoin   Action = "group that joins late, with a snapshot"
+	RequestJoin    Action = "group that joins late, with a backfill"
 	ServicePaused  Action = "service paused"  // for longer than its lease of the relay, sometimes
 	Replaced       Action = "member replaced" // ends, and another comes
 	Joined         Action = "member joined"   // for a while
@@ -185,14 +188,14 @@ var mixture = []what{
 	{parts: 4, action: Cut}, {parts: 2, action: SlowDown}, {parts: 2, action: Stall}, {parts: 1, action: HalfOpen}, {parts: 2, action: Deaf}, {parts: 2, action: Mute},
 	{parts: 1, action: BrokerKilled}, {parts: 1, action: ProducerKilled}, {parts: 1, action: ConsumerKilled}, {parts: 1, action: Replaced},
 	{parts: 2, action: ServiceKilled}, {parts: 1, action: ServicePaused},
-	{parts: 2, action: Replaying},
+	{parts: 2, action: Replaying}, {parts: 1, action: SnapshotJoin}, {parts: 1, action: RequestJoin},
 	{parts: 2, action: StoreFull}, {parts: 2, action: DeadRefused},
 }
 
 // plan makes the plan of a run.
 func plan(c *Config) *Plan {
 	r := rand.New(rand.NewPCG(c.Seed, 0x7265747479))
-	p := &Plan{Mode: []string{"structured", "binary"}[r.IntN(2)], Known: []string{"both", "consumer"}[r.IntN(2)], Keys: 50 + r.IntN(200)}
+	p := &Plan{Mode: []string{"structured", "binary"}[r.IntN(2)], Known: []string{"both", "consumer"}[r.IntN(2)], Keys: 50 + r.IntN(200), Duplicated: map[int]bool{}}
 	parts := 0
 	for _, w := range mixture {
 		parts += w.parts
@@ -212,6 +215,12 @@ func plan(c *Config) *Plan {
 		if c.Members > 1 && w.action == Replaced {
 			count *= 3 // which is where members come and go
 		}
+		switch w.action { // each of them reads everything
+		case Replaying:
+			count = min(count, 2+c.Faults/300)
+		case SnapshotJoin, RequestJoin:
+			count = min(count, 1+c.Faults/600)
+		}
 		for range count {
 			switch {
 			case w.action != "":
@@ -223,6 +232,14 @@ func plan(c *Config) *Plan {
 					f.Side = "service"
 				case ServicePaused:
 					f.Side, f.For = "service", lease/2+time.Duration(r.IntN(2000))*time.Millisecond
+				case SnapshotJoin, RequestJoin:
+					f.Side = "producer" // while there is something to come
+					f.At = c.Events/10 + r.IntN(c.Events/3)
+					if f.Action == SnapshotJoin {
+						f.At += c.Events / 3
+					}
+					f.Then = []Action{"", Cut, Stall, HalfOpen, Deaf, Mute}[r.IntN(6)]
+					f.Kill = [2]int{1 + r.IntN(min(p.Keys, f.At)), 1 + r.IntN((c.Events-f.At)/2)}
 				case Replaying:
 					f.Side = "consumer"
 					f.Time, f.Pause = r.IntN(3) == 0, r.IntN(2) == 0
@@ -284,6 +301,7 @@ func plan(c *Config) *Plan {
 					break
 				}
 			}
+			p.Duplicated[e.Of] = p.Duplicated[e.Of] || e.Kind == Duplicate
 			e.Key, e.Pad = p.Events[e.Of].Key, p.Events[e.Of].Pad
 			e.Outbox = p.Events[e.Of].Outbox
 			e.Raw = r.IntN(2) == 0 && !e.Outbox // where it stays behind what it is like
@@ -295,6 +313,11 @@ func plan(c *Config) *Plan {
 		}
 	}
 	return p
+}
+
+// has is whether something is planned.
+func (p *Plan) has(a Action) bool {
+	return slices.ContainsFunc(p.System, func(f Fault) bool { return f.Action == a })
 }
 
 // Faults are the faults of a plan by kind.

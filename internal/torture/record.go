@@ -20,18 +20,20 @@ const (
 
 // Record is a line of a record file.
 type Record struct {
-	At      int64  `json:"at"` // microseconds of the wall clock
-	By      string `json:"by"` // the process
-	What    string `json:"what"`
-	N       int    `json:"n"` // the number of the event, as its data have it; -1 for none
-	ID      string `json:"id,omitempty"`
-	Key     string `json:"key,omitempty"`
-	Seq     int    `json:"seq,omitempty"`
-	Attempt int    `json:"attempt,omitempty"`
-	At2     string `json:"position,omitempty"`
-	Reason  string `json:"reason,omitempty"`
-	Err     string `json:"err,omitempty"`
-	All     []int  `json:"all,omitempty"` // events of one call
+	At      int64          `json:"at"` // microseconds of the wall clock
+	By      string         `json:"by"` // the process
+	What    string         `json:"what"`
+	N       int            `json:"n"` // the number of the event, as its data have it; -1 for none
+	ID      string         `json:"id,omitempty"`
+	Key     string         `json:"key,omitempty"`
+	Seq     int            `json:"seq,omitempty"`
+	Attempt int            `json:"attempt,omitempty"`
+	At2     string         `json:"position,omitempty"`
+	Reason  string         `json:"reason,omitempty"`
+	Since   int64          `json:"since,omitempty"`   // like At
+	Through map[string]int `json:"through,omitempty"` // of states, by key
+	Err     string         `json:"err,omitempty"`
+	All     []int          `json:"all,omitempty"` // events of one call
 }
 
 // What a record says.
@@ -54,10 +56,15 @@ const (
 	fault      = "fault"
 
 	// of those who come late
-	replaying = "replaying" // a replay is about to begin
-	replayed  = "replayed"  // it has come to its end, without an error
-	handed    = "handed"    // N was handed over
-	marked    = "marked"    // Reason: it was marked as replayed
+	replaying  = "replaying"  // a replay is about to begin
+	replayed   = "replayed"   // it has come to its end, without an error
+	handed     = "handed"     // N was handed over
+	snapshots  = "snapshots"  // the states of keys were acknowledged
+	subscribed = "subscribed" // a group that joins does, to a log that begins Since; 0 is the beginning
+	asking     = "asking"     // it asks for a backfill
+	known      = "known"      // it knows the event N, or the state of a key
+	unmarked   = "unmarked"   // it was handed a state as if that were news
+	marked     = "marked"     // Reason: it was marked as replayed
 )
 
 // recorder appends to a file that other processes append to as well. A line is

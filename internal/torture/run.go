@@ -107,6 +107,7 @@ type run struct {
 	sent  map[int]bool // and acknowledged
 	moved time.Time    // when the last was
 	begun time.Time    // when the first could be
+	when  []time.Time  // events were acknowledged
 	late  []*late      // under mu
 	later []due
 	out   map[string]bool // who has published everything, or written it
@@ -293,7 +294,10 @@ func (r *run) accountSent(one Record) {
 		r.happened("killed " + one.Reason)
 	case published:
 		for _, n := range one.All {
-			r.sent[n] = true
+			if !r.sent[n] {
+				r.sent[n] = true
+				r.when = append(r.when, time.UnixMicro(one.At))
+			}
 		}
 		r.moved = time.Now()
 	}
@@ -342,7 +346,7 @@ func (r *run) begin() error {
 	if !r.features.Keep || r.features.Order == broker.Unordered {
 		return fmt.Errorf("%s keeps nothing for a group without a member, or no order: there is nothing to be held to", shown(r.Broker))
 	}
-	for _, ch := range []broker.Channel{r.channel(), r.dead()} {
+	for _, ch := range r.channels() {
 		if admin, ok := b.(broker.Admin); ok {
 			if err := admin.Declare(r.ctx, ch); err != nil {
 				return err
@@ -389,6 +393,11 @@ func (r *run) channel() broker.Channel {
 // dead is the dead letter, as the runtime has it where the contract says nothing.
 func (r *run) dead() broker.Channel {
 	return broker.Channel{Address: r.address + ".dlq", Settings: map[string]string{"amqp.queue": r.address + ".dlq"}}
+}
+
+// channels are all that a run needs.
+func (r *run) channels() []broker.Channel {
+	return []broker.Channel{r.channel(), r.dead(), {Address: r.address + ".states"}, {Address: r.address + ".backfills"}}
 }
 
 func freePort() (int, error) {
@@ -658,6 +667,12 @@ func (r *run) happen(f Fault) {
 			return
 		}
 		r.comeLate(f)
+	case SnapshotJoin, RequestJoin:
+		if f.Action == SnapshotJoin && (!r.features.Replay || !r.features.ReplayTime) {
+			r.report.Skipped[what+": the broker keeps no snapshots"]++
+			return
+		}
+		r.comeLate(f)
 	case StoreFull, DeadRefused:
 		order := map[Action]string{StoreFull: "full ", DeadRefused: "refuse "}[f.Action]
 		for _, p := range r.of("consumer") {
@@ -680,7 +695,7 @@ func (r *run) end() {
 	r.mu.Lock()
 	r.stopping = true
 	r.mu.Unlock()
-	for _, role := range []string{"consumer", "replayer", "service", "producer", "broker"} {
+	for _, role := range []string{"consumer", "joiner", "replayer", "service", "producer", "broker"} {
 		all := r.of(role)
 		for _, p := range all {
 			r.retire(p)

@@ -55,7 +55,7 @@ func (c *child) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	doc, err := c.contract(ctx)
+	doc, err := c.contract(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -108,6 +108,8 @@ func (c *child) serve(ctx context.Context) error {
 	}
 	var all sync.WaitGroup
 	defer all.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	all.Go(func() {
 		if err := s.outbox.Relay(ctx, s.relay); ctx.Err() == nil {
 			fmt.Fprintln(os.Stderr, "ended with: the relay:", err)
@@ -349,7 +351,7 @@ func (r *run) checkOutbox(e *evidence, n int, l *life, complain func(int, string
 		complain(n, "event %d was written, and its row is not there", n)
 	case ev.never() && e.rows[n]:
 		complain(n, "event %d was rolled back, and its row is there", n)
-	case ev.never() && (e.log[n] > 0 || len(l.entered) > 0 || len(l.effects) > 0 || len(l.dead) > 0):
+	case ev.never() && (e.log[n] > 0 || e.backfilled[n] || len(l.entered) > 0 || len(l.effects) > 0 || len(l.dead) > 0):
 		complain(n, "event %d was rolled back, and was published", n)
 	}
 }

@@ -11,7 +11,7 @@
 // The processes that [Run] starts are all the program that calls it: [Child] is
 // what they do. One is the embedded broker, one publishes, some change rows of a
 // database and have the events of the changes relayed from its outbox, and some
-// consume. Every one writes what it does into files that are only ever appended
+// consume, replay, or join late and are bootstrapped. Every one writes what it does into files that are only ever appended
 // to, so that what a killed one did is there, too:
 //
 //	producer.jsonl  what is about to be published or committed, and what was
@@ -91,13 +91,24 @@ const (
 )
 
 // document is the contract of a run.
-func document(mode, address, scope, known string) string {
+func document(mode, address, scope, known string, kafka bool, join Action) string {
+	bindings := ""
+	if kafka { // on others there is nothing to compare, and it is not asked for
+		bindings = "bindings: {kafka: {partitions: 4}}"
+	}
+	bootstrap, start := "", "earliest"
+	switch join {
+	case SnapshotJoin:
+		bootstrap, start = ", bootstrap: {mode: snapshot+log, channel: {$ref: '#/channels/states'}, overlap: PT"+fmt.Sprint(overlap.Seconds())+"S}", "bootstrap"
+	case RequestJoin:
+		bootstrap, start = ", bootstrap: {mode: request, channel: {$ref: '#/channels/backfills'}}", "bootstrap"
+	}
 	headers := `{type: object, required: [type, subject], properties: {type: {type: string, const: torture.step.v1}, source: {type: string, const: /torture}, subject: {type: string, minLength: 1}}}`
 	contentType := "application/cloudevents+json"
 	if mode == "binary" {
 		contentType = "application/json"
 	}
-	return strings.NewReplacer("$headers", headers, "$type", contentType, "$mode", mode, "$address", address, "$scope", scope, "$known", known, "$attempts", fmt.Sprint(attempts)).Replace(`
+	return strings.NewReplacer("$headers", headers, "$type", contentType, "$mode", mode, "$address", address, "$scope", scope, "$known", known, "$bindings", bindings, "$bootstrap", bootstrap, "$start", start, "$attempts", fmt.Sprint(attempts)).Replace(`
 asyncapi: 3.1.0
 info: {title: Torture, version: 1.0.0}
 defaultContentType: $type
@@ -117,9 +128,27 @@ channels:
             n: {type: integer, minimum: 0}
             seq: {type: integer, minimum: 1}
             pad: {type: string, maxLength: 4096}
-    x-delivery: {ordering: {scope: $scope}, dedupe: {where: $known}, replay: {from: [earliest, time]}}
-    bindings: {kafka: {partitions: 4}}
+    x-delivery: {ordering: {scope: $scope}, dedupe: {where: $known}, replay: {from: [earliest, time]}$bootstrap}
+    $bindings
+  states:
+    address: $address.states
+    messages:
+      state:
+        x-cloudevents: {mode: $mode}
+        headers: {type: object, required: [type, subject], properties: {type: {type: string, const: torture.state.v1}, source: {type: string, const: /torture}, subject: {type: string, minLength: 1}}}
+        payload:
+          type: object
+          additionalProperties: false
+          required: [through]
+          properties:
+            through: {type: integer, minimum: 1}
+    x-delivery: {ordering: {scope: key}}
+  backfills:
+    address: $address.backfills
 operations:
+  state:
+    action: send
+    channel: {$ref: '#/channels/states'}
   send:
     action: send
     channel: {$ref: '#/channels/steps'}
@@ -129,6 +158,7 @@ operations:
     x-delivery:
       maxInFlight: 16
       replaySafe: true
+      start: $start
       retry: {maxAttempts: $attempts, strategy: exponential, delay: PT0.02S, maxDelay: PT0.1S}
 `)
 }
