@@ -191,14 +191,22 @@ func (b *Broker) fail(op, channel string, err error) error {
 		kind, advice = broker.ErrNoChannel, "the consumer of the group was deleted, and its place with it: subscribe anew, and say where to start"
 	case errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
 		kind, advice = broker.ErrNoChannel, "no stream has this subject: declare the channel, or make a stream for it"
-	case errors.Is(err, nats.ErrMaxPayload), refusedAs(err, jetstream.JSErrCodeStreamMessageExceedsMaximum), refusedAs(err, headerTooLarge):
+	case errors.Is(err, nats.ErrMaxPayload), exceeds(err):
 		kind = broker.ErrTooLarge
+	case isFull(err):
+		kind, advice = broker.ErrDenied, "the stream is full and discards what is new (discard=new): consume or purge it, raise max_msgs, max_bytes or max_msgs_per_subject, or let it discard the old"
+	case refusedAs(err, accountExceeded), refusedAs(err, insufficient), refusedAs(err, insufficientMemory), refusedAs(err, insufficientStorage):
+		kind, advice = broker.ErrDenied, "the account or the server has no more room for streams: raise its limits, or purge some"
+	case refusedAs(err, sealed):
+		kind, advice = broker.ErrDenied, "the stream is sealed, and takes nothing for good: publish on another"
 	case refusedAs(err, alone):
 		kind, advice = broker.ErrUnsupported, "a server that is alone keeps one copy: write replicas=1 in its URL"
 	case errors.Is(err, nats.ErrMaxConnectionsExceeded), errors.Is(err, nats.ErrMaxAccountConnectionsExceeded):
 		kind, advice = broker.ErrUnreachable, "who publishes has two connections: let the server take more"
 	case errors.Is(err, nats.ErrPermissionViolation), stays(err):
 		kind = broker.ErrDenied
+	case isTemporary(err):
+		kind, advice = broker.ErrUnreachable, "JetStream does not do this just now: try again, and look at the server where it stays so"
 	}
 	return b.target.Fail(op, channel, kind, err, advice)
 }

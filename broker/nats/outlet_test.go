@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -16,11 +17,15 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/broker/nats"
@@ -254,4 +259,113 @@ func TestStalled(t *testing.T) {
 	if took := time.Since(began); took > 30*time.Second { // a minute is what the client takes by itself
 		t.Errorf("it took %v", took)
 	}
+}
+
+// TestFull: a stream that takes no more is there all the same. What it refuses is told
+// at once, with what to do, and what it has room for again goes.
+func TestFull(t *testing.T) {
+	url := "nats://" + alone(t).Addr().String()
+	b, js := open(t, url), streams(t, url)
+	for _, one := range []struct {
+		config jetstream.StreamConfig
+		words  string
+	}{
+		{jetstream.StreamConfig{Name: "messages", MaxMsgs: 2}, "maximum messages exceeded"},
+		{jetstream.StreamConfig{Name: "bytes", MaxBytes: 100}, "maximum bytes exceeded"},
+		{jetstream.StreamConfig{Name: "subject", MaxMsgsPerSubject: 2, DiscardNewPerSubject: true}, "maximum messages per subject exceeded"},
+	} {
+		one.config.Subjects, one.config.Discard = []string{one.config.Name}, jetstream.DiscardNew
+		stream, err := js.CreateStream(t.Context(), one.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := broker.Channel{Address: one.config.Name}
+		all := make([]broker.Message, 5)
+		for i := range all {
+			all[i].Body = make([]byte, 10)
+		}
+		err = b.Publish(t.Context(), c, all...)
+		var some *broker.PublishError
+		if !errors.As(err, &some) || len(some.Failed) != 3 || some.Failed[0].Index != 2 {
+			t.Errorf("%s: %v", c.Address, err)
+		}
+		if !errors.Is(err, broker.ErrDenied) || errors.Is(err, broker.ErrNoChannel) || !strings.Contains(err.Error(), one.words) || !strings.Contains(err.Error(), "the stream is full") {
+			t.Errorf("%s: %v", c.Address, err)
+		}
+		if err := stream.Purge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		publish(t, b, c, 0, 1)
+	}
+}
+
+// TestNotJustNow: where JetStream says that it cannot just now, it is asked again, and
+// what it says is told where it goes on saying it. So is that a stream has no room for
+// a message, which is not asked again.
+func TestNotJustNow(t *testing.T) {
+	url := "nats://" + alone(t).Addr().String()
+	b := open(t, url)
+	conn, err := natsgo.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, one := range []struct {
+		says  string
+		times int // until it takes the message
+		kind  error
+		asked int
+	}{
+		{`"code":503,"err_code":10008,"description":"JetStream system temporarily unavailable"`, 2, nil, 3},
+		{`"code":503,"err_code":10008,"description":"JetStream system temporarily unavailable"`, 9, broker.ErrUnreachable, 3},
+		{`"code":503,"err_code":10077,"description":"store is closed"`, 9, broker.ErrUnreachable, 3},
+		{`"code":503,"err_code":10077,"description":"maximum messages exceeded"`, 9, broker.ErrDenied, 1},
+		{`"code":503,"err_code":10077,"description":"message too large"`, 9, broker.ErrTooLarge, 1},
+		{`"code":400,"err_code":10054,"description":"message size exceeds maximum allowed"`, 9, broker.ErrTooLarge, 1},
+		{`"code":400,"err_code":10109,"description":"invalid operation on sealed stream"`, 9, broker.ErrDenied, 1},
+		{`"code":503,"err_code":10023,"description":"insufficient resources"`, 9, broker.ErrDenied, 3},
+	} {
+		var asked atomic.Int64
+		s, err := conn.Subscribe("a", func(m *natsgo.Msg) {
+			answer := `{"stream":"S","seq":1}`
+			if int(asked.Add(1)) <= one.times {
+				answer = `{"error":{` + one.says + `},"stream":"S","seq":0}`
+			}
+			_ = m.Respond([]byte(answer))
+		})
+		if err == nil {
+			err = conn.Flush()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = b.Publish(t.Context(), broker.Channel{Address: "a"}, broker.Message{})
+		if one.kind == nil && err != nil || !errors.Is(err, one.kind) || errors.Is(err, broker.ErrNoChannel) || int(asked.Load()) != one.asked {
+			t.Errorf("%s, asked %d times: %v", one.says, asked.Load(), err)
+		}
+		if _, words, _ := strings.Cut(one.says, `"description":`); err != nil && !strings.Contains(err.Error(), strings.Trim(words, `"`)) {
+			t.Errorf("%s: %v", one.says, err)
+		}
+		if err := s.Unsubscribe(); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// streams is what others make streams with.
+func streams(t *testing.T, url string) jetstream.JetStream {
+	t.Helper()
+	conn, err := natsgo.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
 }

@@ -67,6 +67,7 @@ func (b *Broker) send(ctx context.Context, subject string, messages []broker.Mes
 	defer b.acks.end(c)
 	made := outgoing{Msg: nats.Msg{Subject: subject, Header: nats.Header{}}}
 	var refused error // why there is no connection to send over
+	var passing error // why nobody took it the last time
 	ended := func() error {
 		if refused != nil {
 			return fmt.Errorf("%w; connecting: %w", ctx.Err(), refused)
@@ -81,9 +82,9 @@ func (b *Broker) send(ctx context.Context, subject string, messages []broker.Mes
 		again := time.Duration(0)
 		switch {
 		case n == 0:
-		case c.nobody():
+		case c.nobody(&passing):
 			if unanswered++; unanswered == tries {
-				return c.all(open, nats.ErrNoResponders)
+				return c.all(open, passing)
 			}
 			again = tryAfter
 		default:
@@ -368,7 +369,7 @@ func (a *acks) take(m *nats.Msg) {
 	}
 	err := refusal(m)
 	if errors.Is(err, nats.ErrNoResponders) || isTemporary(err) {
-		c.unanswered()
+		c.unanswered(err)
 		return
 	}
 	c.settle(int(i), err)
@@ -391,10 +392,35 @@ func refusal(m *nats.Msg) error {
 	return said.Error
 }
 
-// isTemporary is whether JetStream says that it cannot just now.
+// isTemporary is whether JetStream says that it cannot just now. The same code has
+// the store of a stream that takes no more, which does not pass while one waits.
 func isTemporary(err error) bool {
 	var said *jetstream.APIError
-	return errors.As(err, &said) && said.Code == 503
+	return errors.As(err, &said) && said.Code == 503 && !isFull(err) && !exceeds(err)
+}
+
+// What a server answers that has no room for a message.
+const (
+	storeFailed         jetstream.ErrorCode = 10077 // and says in words what it is
+	accountExceeded     jetstream.ErrorCode = 10002
+	insufficient        jetstream.ErrorCode = 10023
+	insufficientMemory  jetstream.ErrorCode = 10028
+	insufficientStorage jetstream.ErrorCode = 10047
+	sealed              jetstream.ErrorCode = 10109
+)
+
+// isFull is whether a stream has as much as it may (maximum messages, bytes or
+// messages per subject exceeded), and does not discard the old.
+func isFull(err error) bool { return failedWith(err, "maximum ") }
+
+// exceeds is whether a message is more than a stream takes in one piece.
+func exceeds(err error) bool {
+	return refusedAs(err, jetstream.JSErrCodeStreamMessageExceedsMaximum) || refusedAs(err, headerTooLarge) || failedWith(err, "message too large")
+}
+
+func failedWith(err error, words string) bool {
+	var said *jetstream.APIError
+	return errors.As(err, &said) && said.ErrorCode == storeFailed && strings.HasPrefix(said.Description, words)
 }
 
 // call is a window of messages that wait for their answers.
@@ -405,9 +431,9 @@ type call struct {
 	left   atomic.Int64 // answers that are to come of what was sent
 	wake   chan bool    // something has changed
 
-	mu       sync.Mutex
-	errs     []error // nil where there is none
-	answered bool    // that no stream is there
+	mu      sync.Mutex
+	errs    []error // nil where there is none
+	passing error   // why nobody took what was sent
 }
 
 func (c *call) reply(i int) string {
@@ -466,19 +492,22 @@ func (c *call) settle(i int, err error) {
 	}
 }
 
-// nobody is whether nobody was there in the round before. It is told once.
-func (c *call) nobody() bool {
+// nobody is whether nobody took what was sent in the round before, and why. It is
+// told once.
+func (c *call) nobody(why *error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	answered := c.answered
-	c.answered = false
-	return answered
+	if c.passing == nil {
+		return false
+	}
+	*why, c.passing = c.passing, nil
+	return true
 }
 
-// unanswered is the answer that nobody is there.
-func (c *call) unanswered() {
+// unanswered is the answer that nobody is there, or can take it just now.
+func (c *call) unanswered(err error) {
 	c.mu.Lock()
-	c.answered = true
+	c.passing = err
 	c.mu.Unlock()
 	c.arrived(1)
 }
