@@ -8,11 +8,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/treaty-events/treaty"
 	"github.com/treaty-events/treaty/broker"
 	memorybroker "github.com/treaty-events/treaty/broker/memory"
+	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/event"
 )
 
@@ -140,6 +142,30 @@ func TestKnownAgain(t *testing.T) {
 			t.Errorf("%s: %v", test.by, n)
 		}
 		r.stop()
+	}
+}
+
+// What no event can be ordered or known again by is a fault of the contract, which
+// both sides say at once.
+func TestKeysThatCannotBe(t *testing.T) {
+	b := memorybroker.New()
+	for _, test := range []struct{ edit, want string }{
+		{"ordering: {scope: key, key: subject}, dedupe: {by: [source, payment_id]}", `did you mean "paymentid"?`},
+		{"ordering: {scope: key, key: subject}, dedupe: {by: [source, data]}", "/data/order_id"},
+		{"ordering: {scope: key, key: subject}, dedupe: {by: [/subject/id]}", "no event has anything at /subject/id"},
+		{"ordering: {scope: key, key: /tenant/id}", "no event has anything at /tenant/id"},
+	} {
+		text := strings.NewReplacer("ordering: {scope: key, key: subject}", test.edit, "$channel", "", "$operation", "", "$policy", "").Replace(document)
+		c, _, err := contract.Load(t.Context(), "c.yaml", contract.Options{FS: fstest.MapFS{"c.yaml": {Data: []byte(text)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := treaty.NewProducer(c, b); !errors.Is(err, treaty.ErrUsage) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("producer with %s: %v", test.edit, err)
+		}
+		if _, err := treaty.NewConsumer(c, b, "g"); !errors.Is(err, treaty.ErrUsage) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("consumer with %s: %v", test.edit, err)
+		}
 	}
 }
 

@@ -23,7 +23,6 @@ package treaty
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -70,8 +69,9 @@ func (e *InvalidError) Error() string {
 }
 
 // ErrUsage is a Producer or a Consumer that was asked for what its contract or
-// its broker does not have, for errors.Is.
-var ErrUsage = errors.New("wrong use")
+// its broker does not have, or a contract that asks for what no event can have, for
+// errors.Is.
+var ErrUsage = hold.ErrUsage
 
 func usage(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 

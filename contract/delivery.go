@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/treaty-events/treaty/internal/document"
@@ -43,6 +45,18 @@ type Dedupe struct {
 	Window      time.Duration
 	Where       string // broker, consumer, both, "" where not stated
 	OnCollision string
+}
+
+// KeyFault says why no event can ever have what ordering or dedupe of a channel of
+// events names, "" where one can.
+func KeyFault(name string) string {
+	if why := document.KeyFault(name); why != "" {
+		return fmt.Sprintf("%q %s", name, why)
+	}
+	if first, _, below := strings.Cut(strings.TrimPrefix(name, "/"), "/"); first == "" || below && first != "data" {
+		return fmt.Sprintf("no event has anything at %s, since only its data have parts; name an attribute, or a field of the data such as /data/order_id", name)
+	}
+	return ""
 }
 
 // Retention says how long events are kept.

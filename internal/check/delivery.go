@@ -33,6 +33,11 @@ Make the window at least as long as the retention and the replay, or shorten tho
 
 Describe the key in every message of the channel and require it: for an attribute such as subject in the schema of the envelope (headers, or the payload where that is the envelope), for a pointer such as /data/order_id in the payload.`,
 		Check: checkOrderingKey},
+	{ID: "delivery-dedupe-key", Title: "Events are known again by what they need not have", Family: Delivery, Severity: diag.Warning, Since: "0.1.0",
+		Reason: `A duplicate is known by what dedupe names. An event that lacks some of it cannot be told from others that lack it: the producer refuses it, and a consumer that gets it all the same dead-letters it. Under a misspelt name that is each and every event.
+
+Name source and id, which every event has, or describe what you name in every message of the channel and require it: an attribute in the schema of the envelope (headers, or the payload where that is the envelope), a pointer such as /data/payment_id in the payload.`,
+		Check: checkDedupeKey},
 	{ID: "delivery-bootstrap", Title: "A new consumer cannot get the history that it is to start with", Family: Delivery, Severity: diag.Warning, Since: "0.1.0",
 		Reason: `A consumer that is new on a channel with seven days of retention sees the last seven days of a longer story: orders that were shipped and never placed. Starting at bootstrap means to take the state from somewhere first, and then the events since; the channel has to say from where.
 
@@ -230,6 +235,48 @@ func checkOrderingKey(p *Pass) {
 	})
 }
 
+// longestKey is how many names of dedupe are looked at: nobody has so many, and a
+// hostile file may have any number in any number of messages.
+const longestKey = 32
+
+func checkDedupeKey(p *Pass) {
+	promises(p, func(ch *contract.Channel, d *contract.Delivery) {
+		if d.Dedupe == nil || !slices.ContainsFunc(ch.Messages, func(m *contract.Message) bool { return m.Envelope.Mode != contract.NoEnvelope }) {
+			return // what is no event is not known again
+		}
+		by := d.Dedupe.Field("by")
+		for i, name := range d.Dedupe.By[:min(len(d.Dedupe.By), longestKey)] {
+			if document.KeyFault(name) != "" {
+				continue // malformed, and reported
+			}
+			at := by
+			if by.Is(syntax.Sequence) && i < len(by.Items) {
+				at = by.Items[i]
+			}
+			if why := contract.KeyFault(name); why != "" {
+				p.ReportValue(at, "dedupe of channel %q can know no event again: %s", ch.Name, why)
+				continue
+			}
+			known := map[described]string{} // messages may share their schemas
+			for _, m := range ch.Messages {
+				if !defined(p, m) || m.Envelope.Mode == contract.NoEnvelope {
+					continue
+				}
+				as := describedBy(m)
+				why, ok := known[as]
+				if !ok {
+					why = keyFault(p, m, name)
+					known[as] = why
+				}
+				if why != "" {
+					found := p.Report(m.Node(), "message %q %s, but channel %q knows its events again by %s; describe it and require it, or name another", called(m), why, ch.Name, name)
+					relate(found, at, "what events are known again by")
+				}
+			}
+		}
+	})
+}
+
 // described is what decides whether a message has an ordering key.
 type described struct {
 	headers, payload *syntax.Node
@@ -320,6 +367,13 @@ func attributeFault(p *Pass, m *contract.Message, name string) string {
 		return fmt.Sprintf("does not require the header %s", name)
 	case e.Mode == contract.NoEnvelope:
 		return fmt.Sprintf("has neither an envelope nor a header %s", name)
+	}
+	names := []string{"id", "source", "type", "subject", "time", "datacontenttype", "dataschema"}
+	for _, a := range e.Attributes {
+		names = append(names, a.Name)
+	}
+	if near, ok := diag.Nearest(name, names); ok {
+		return fmt.Sprintf("describes no attribute %s (did you mean %s?)", name, near)
 	}
 	return fmt.Sprintf("describes no attribute %s", name)
 }

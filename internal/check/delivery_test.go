@@ -155,6 +155,26 @@ operations:
 
 // TestOrderingKeyOfMany: branches that share branches are not looked through
 // over and over, and where that ends nothing is claimed.
+func TestDedupeKey(t *testing.T) {
+	const message = "contentType: application/cloudevents+json, headers: {type: object, required: [paymentid], properties: {paymentid: {type: string}, time: {type: string}}}, payload: {type: object, required: [id], properties: {id: {}, other: {}}}"
+	for by, want := range map[string]string{
+		"[source, id]": "", "[source, type, specversion]": "", "[paymentid]": "", "[/data/id]": "", "[/paymentid]": "",
+		"[source, paymntid]": "describes no attribute paymntid (did you mean paymentid?)",
+		"[sorce]":            "describes no attribute sorce (did you mean source?)",
+		"[source, tenant]":   "describes no attribute tenant, but",
+		"[time]":             "does not require the attribute time",
+		"[/data/other]":      `does not require "other"`,
+		"[/data/absent]":     `describes no "absent"`,
+		"[/subject/id]":      "no event has anything at /subject/id",
+		"[/]":                "no event has anything at /",
+	} {
+		p := promise{delivery: "dedupe: {by: " + by + "}", messages: "      M: {" + message + "}\n"}
+		wantOne(t, "delivery-dedupe-key", p, want)
+	}
+	// What is no event is not known again.
+	wantOne(t, "delivery-dedupe-key", promise{delivery: "dedupe: {by: [/subject/id]}", messages: "      M: {payload: {type: object}}\n"}, "")
+}
+
 func TestOrderingKeyOfMany(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("components:\n  schemas:\n")

@@ -1,6 +1,8 @@
 package document
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/treaty-events/treaty/diag"
@@ -54,10 +56,10 @@ var (
 		}})},
 		{Name: "ordering", Type: inPlace(&Object{Name: "ordering", Closed: true, Fields: []Field{
 			{Name: "scope", Type: word("none", "key", "source", "channel")},
-			{Name: "key", Type: textAs(orderingKey)},
+			{Name: "key", Type: textAs(KeyFault)},
 		}})},
 		{Name: "dedupe", Type: inPlace(&Object{Name: "dedupe", Closed: true, Fields: []Field{
-			{Name: "by", Type: someOf(textAs(orderingKey))},
+			{Name: "by", Type: someOf(textAs(KeyFault))},
 			{Name: "window", Type: textAs(duration)},
 			{Name: "where", Type: word("broker", "consumer", "both")},
 			{Name: "onCollision", Type: word("reject")},
@@ -137,21 +139,34 @@ var (
 	}, Closed: true}
 )
 
-// orderingKey checks what an event may be ordered or deduplicated by: the name
-// of an envelope attribute, or a JSON Pointer into the event (/data/order_id).
-func orderingKey(s string) string {
-	if s == "" {
+// KeyFault says what is wrong with the name of what events are ordered or known again
+// by, "" for nothing: it is an attribute's, or a JSON Pointer into the event.
+func KeyFault(s string) string {
+	switch {
+	case s == "":
 		return "is empty; name an attribute such as subject, or a JSON Pointer such as /data/order_id"
-	}
-	if s[0] == '/' {
+	case s[0] == '/':
 		return pointerText(s)
+	case s == "data":
+		return "is no attribute; name a field of the data, such as /data/order_id"
 	}
-	for _, r := range s {
-		if (r < 'a' || r > 'z') && (r < '0' || r > '9') {
-			return "is neither an attribute name (lower-case letters and digits) nor a JSON Pointer such as /data/order_id"
+	letters := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
 		}
+		return -1
+	}, s)
+	if letters == s {
+		return ""
 	}
-	return ""
+	why := "is neither an attribute name (lower-case letters and digits) nor a JSON Pointer such as /data/order_id"
+	if near, ok := diag.Nearest(s, []string{letters}); ok {
+		why += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return why
 }
 
 // date checks a full date of RFC 3339, such as 2027-01-31.

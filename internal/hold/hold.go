@@ -4,6 +4,7 @@
 package hold
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -59,12 +60,47 @@ type key struct {
 	kind    string
 }
 
+// ErrUsage is that of package treaty, which has this package say what cannot work.
+var ErrUsage = errors.New("wrong use")
+
+// keyError is an ErrUsage: a contract that orders or knows its events by what none
+// can have.
+type keyError string
+
+func (e keyError) Error() string        { return string(e) }
+func (e keyError) Is(target error) bool { return target == ErrUsage }
+
+// keys is what is wrong with what a channel orders and knows its events by. A channel
+// of other messages than events may name what is in those.
+func keys(ch *contract.Channel) error {
+	d := ch.Delivery
+	if d == nil || !slices.ContainsFunc(ch.Messages, func(m *contract.Message) bool { return m.Envelope.Mode != contract.NoEnvelope }) {
+		return nil
+	}
+	if o := d.Ordering; o != nil && (o.Scope == "key" || o.Scope == "") && o.Key != "" {
+		if why := contract.KeyFault(o.Key); why != "" {
+			return keyError(fmt.Sprintf("the channel %s cannot order its events by its key: %s", ch.Name, why))
+		}
+	}
+	if d.Dedupe != nil {
+		for _, name := range d.Dedupe.By {
+			if why := contract.KeyFault(name); why != "" {
+				return keyError(fmt.Sprintf("the channel %s cannot have its events known again by what dedupe says: %s", ch.Name, why))
+			}
+		}
+	}
+	return nil
+}
+
 // Of compiles what a contract says of its events. A schema that cannot be used is
-// an error.
+// an error, and so is what no event can be ordered or known again by, an ErrUsage.
 func Of(c *contract.Contract, side Side) (*Contract, error) {
 	h := &Contract{c, map[key][]*Message{}}
 	compiler := schema.NewCompiler(c.Document().Schema)
 	for _, ch := range c.Channels {
+		if err := keys(ch); err != nil {
+			return nil, err
+		}
 		for _, m := range ch.Messages {
 			made, err := compile(compiler, m, side)
 			if err != nil {
