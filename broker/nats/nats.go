@@ -17,6 +17,9 @@
 //	nats.maxAckPending    unsettled deliveries of a whole group, 1000 or more
 //	nats.singleActive     true: one member at a time gets the messages of a group, in order; the
 //	                      others take over when it ends, or seconds after it was last heard of
+//
+// Messages expire on streams that let them (AllowMsgTTL, from 2.11 on), as those do
+// that are declared. On another they are kept as long as the rest.
 package nats
 
 import (
@@ -60,7 +63,10 @@ type Broker struct {
 	OnClose func() error
 	closed  atomic.Bool
 	known   sync.Map // addresses that AutoDeclare has seen to
-	acks    acks
+	// expiring are subjects, by when their stream last refused a message that expires; by
+	// the zero time where it took one. What is not here is not known.
+	expiring sync.Map
+	acks     acks
 }
 
 // pullWait is how long a request for messages stands: what a lost one can cost.

@@ -355,6 +355,81 @@ func TestNotJustNow(t *testing.T) {
 	}
 }
 
+// TestMayNotExpire: a stream that does not let its messages expire gets them without,
+// in their order and once, and so does one that was made anew; one that lets them gets
+// them with.
+func TestMayNotExpire(t *testing.T) {
+	url := "nats://" + alone(t).Addr().String()
+	b, js := open(t, url), streams(t, url)
+	c := broker.Channel{Address: "a"}
+	send := func(n int) {
+		t.Helper()
+		var all []broker.Message
+		for i := range n {
+			m := broker.Message{Message: event.Message{Body: []byte(strconv.Itoa(i))}, Identity: "/s " + strconv.Itoa(i)}
+			if i%3 == 1 {
+				m.Expires = time.Hour
+			}
+			all = append(all, m)
+		}
+		if err := b.Publish(t.Context(), c, all...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holds := func(stream jetstream.Stream, n int, expire, ordered bool) {
+		t.Helper()
+		info, err := stream.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.State.Msgs != uint64(n) {
+			t.Fatalf("the stream has %d messages, and not %d", info.State.Msgs, n)
+		}
+		for i := range n {
+			m, err := stream.GetMsg(t.Context(), uint64(i+1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, _ := strconv.Atoi(string(m.Data))
+			if ordered && at != i {
+				t.Fatalf("%d stands where %d was sent", at, i)
+			}
+			want := ""
+			if expire && at%3 == 1 {
+				want = "1h0m0s"
+			}
+			if have := m.Header.Get(jetstream.MsgTTLHeader); have != want {
+				t.Errorf("message %d expires after %q, and not %q", at, have, want)
+			}
+		}
+	}
+	for _, one := range []struct {
+		name         string
+		may, ordered bool
+		before       func()
+	}{
+		{"does not", false, true, func() {}},
+		{"has been changed since", true, true, func() { nats.LongAgo(b, "a") }},
+		{"lets them", true, true, func() { b = open(t, url) }},
+		{"is made anew, and does not", false, false, func() {}},
+		{"still does not", false, true, func() {}},
+	} {
+		one.before()
+		stream, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "A", Subjects: []string{"a"}, AllowMsgTTL: one.may})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second is all duplicates
+			send(20)
+		}
+		t.Log(one.name)
+		holds(stream, 20, one.may, one.ordered)
+		if err := js.DeleteStream(t.Context(), "A"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // streams is what others make streams with.
 func streams(t *testing.T, url string) jetstream.JetStream {
 	t.Helper()

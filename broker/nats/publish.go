@@ -74,14 +74,35 @@ func (b *Broker) send(ctx context.Context, subject string, messages []broker.Mes
 		}
 		return ctx.Err()
 	}
+	expire, known := true, true
+	if slices.ContainsFunc(messages, func(m broker.Message) bool { return m.Expires > 0 }) {
+		expire, known = b.mayExpire(subject)
+	}
+	asking := -1 // the message that asks whether messages may expire
 	for n, unanswered := 0, 0; ; n++ {
+		answered := false
+		if err := c.lasts(); err != nil {
+			if !expire { // it says so itself, in a header
+				if unanswered++; unanswered == tries {
+					return c.all(c.open(), err)
+				}
+			}
+			answered, expire, known = true, false, true
+			b.expiring.Store(subject, time.Now())
+		} else if asking >= 0 && c.done[asking].Load() {
+			answered, known = true, true
+			if c.went(asking) {
+				b.expiring.Store(subject, time.Time{})
+			}
+		}
+		asking = -1
 		open := c.open()
 		if len(open) == 0 {
 			return c.all(nil, nil)
 		}
 		again := time.Duration(0)
 		switch {
-		case n == 0:
+		case n == 0, answered:
 		case c.nobody(&passing):
 			if unanswered++; unanswered == tries {
 				return c.all(open, passing)
@@ -109,10 +130,15 @@ func (b *Broker) send(ctx context.Context, subject string, messages []broker.Mes
 			refused = err // nobody answers just now
 			continue
 		}
+		if !known {
+			if at := slices.IndexFunc(open, func(i int) bool { return messages[i].Expires > 0 }); at >= 0 {
+				asking, open = open[at], open[:at+1]
+			}
+		}
 		c.expect(len(open))
 		sent := 0
 		for _, i := range open {
-			err := made.fill(&messages[i])
+			err := made.fill(&messages[i], expire)
 			if err == nil {
 				made.Reply = c.reply(i)
 				err = out.PublishMsg(&made.Msg)
@@ -131,6 +157,41 @@ func (b *Broker) send(ctx context.Context, subject string, messages []broker.Mes
 			return c.all(c.open(), err)
 		}
 	}
+}
+
+// A stream lets its messages expire one by one where it was made to (AllowMsgTTL, as
+// Declare does), and otherwise refuses those that want to. They are sent without then,
+// as they are to an older server, to Kafka and to Pub/Sub: the stream keeps them as
+// long as all others, and who consumes sees by an event's time that it is not worth
+// handling any more. To refuse them would make a contract that says when events expire
+// one that this stream alone cannot carry, for nothing that anybody is spared.
+//
+// Which it is the first message tells that expires: what stands behind it in its call
+// waits for its answer, since what is refused would otherwise be overtaken. That asks
+// nothing of a server from which somebody may publish and no more, and costs one round
+// for each subject. That one does not is believed for askAgain, as somebody may
+// change it. Only a stream that is made anew, and otherwise, can have messages
+// overtaken by those of their call that do not expire.
+const askAgain = time.Minute
+
+// expiryDisabled is what a stream answers that does not let messages expire.
+const expiryDisabled jetstream.ErrorCode = 10166
+
+// mayExpire is whether the stream of a subject lets messages expire, and whether that
+// is known; until it is, they may.
+func (b *Broker) mayExpire(subject string) (may, known bool) {
+	v, known := b.expiring.Load(subject)
+	if !known {
+		return true, false
+	}
+	refused := v.(time.Time)
+	switch {
+	case refused.IsZero():
+		return true, true
+	case time.Since(refused) < askAgain:
+		return false, true
+	}
+	return true, false
 }
 
 // of is whether an error of publishing is of the message, and not of the
@@ -289,7 +350,9 @@ type outgoing struct {
 	values []string // of the headers
 }
 
-func (o *outgoing) fill(m *broker.Message) error {
+// fill puts a message in the place of the one before, with the time when it expires
+// where it may.
+func (o *outgoing) fill(m *broker.Message, expire bool) error {
 	o.Data = m.Body
 	clear(o.Header)
 	o.values = o.values[:0]
@@ -313,7 +376,7 @@ func (o *outgoing) fill(m *broker.Message) error {
 	if m.Identity != "" {
 		set(jetstream.MsgIDHeader, m.Identity)
 	}
-	if m.Expires > 0 {
+	if m.Expires > 0 && expire {
 		set(jetstream.MsgTTLHeader, max(m.Expires.Round(time.Second), time.Second).String())
 	}
 	return nil
@@ -370,6 +433,10 @@ func (a *acks) take(m *nats.Msg) {
 	err := refusal(m)
 	if errors.Is(err, nats.ErrNoResponders) || isTemporary(err) {
 		c.unanswered(err)
+		return
+	}
+	if refusedAs(err, expiryDisabled) {
+		c.mayNotExpire(err)
 		return
 	}
 	c.settle(int(i), err)
@@ -434,6 +501,7 @@ type call struct {
 	mu      sync.Mutex
 	errs    []error // nil where there is none
 	passing error   // why nobody took what was sent
+	lasting error   // that the stream does not let messages expire
 }
 
 func (c *call) reply(i int) string {
@@ -510,6 +578,31 @@ func (c *call) unanswered(err error) {
 	c.passing = err
 	c.mu.Unlock()
 	c.arrived(1)
+}
+
+// mayNotExpire is the answer that the stream does not let messages expire. The message
+// is still to be sent.
+func (c *call) mayNotExpire(err error) {
+	c.mu.Lock()
+	c.lasting = err
+	c.mu.Unlock()
+	c.arrived(1)
+}
+
+// lasts is that answer, where there was one since it was last told.
+func (c *call) lasts() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := c.lasting
+	c.lasting = nil
+	return err
+}
+
+// went is whether a message that was answered was taken.
+func (c *call) went(i int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.errs == nil || c.errs[i] == nil
 }
 
 // all settles what is open with an error, and returns what became of all.
