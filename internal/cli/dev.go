@@ -69,8 +69,9 @@ every group is done with all events.
 What was handled is remembered in memory: best effort, gone when this ends. With
 --state it is in files of a folder, one for each group.
 
-The exit code is 0 where order held, nothing was lost and nothing was handled twice,
-1 otherwise, and 2 where treaty could not run.`,
+The exit code is 0 where order held, nothing was lost, nothing was handled twice and
+no valid event was dead-lettered or skipped, 1 otherwise, and 2 where treaty could
+not run.`,
 		Example: `  treaty dev examples/orders
   treaty dev examples/orders --once --events 10000
   treaty dev orders.asyncapi.yaml --rate 500 --faults 0.05 --seed 7
@@ -404,6 +405,7 @@ type devJSON struct {
 	Seconds      float64       `json:"seconds"`
 	Lost         int64         `json:"lost"`
 	Consumers    []devConsumer `json:"consumers"`
+	Unhandled    int64         `json:"unhandled"`
 }
 
 type devConsumer struct {
@@ -416,16 +418,18 @@ type devConsumer struct {
 	DeadLettered int64  `json:"deadLettered"`
 	Ordered      bool   `json:"ordered"`
 	Lost         int64  `json:"lost"`
+	Unhandled    int64  `json:"unhandled"`
 }
 
 // end prints the account at last.
 func (s *screen) end(now *live.Status) error {
 	all := now.Whole()
 	if s.format == "json" {
-		out := devJSON{now.Published, all.Delivered, all.Duplicates, now.Rejected, all.DeadLettered, all.OutOfOrder == 0, now.Elapsed.Seconds(), 0, []devConsumer{}}
+		out := devJSON{now.Published, all.Delivered, all.Duplicates, now.Rejected, all.DeadLettered, all.OutOfOrder == 0, now.Elapsed.Seconds(), 0, []devConsumer{}, 0}
 		for _, g := range now.Groups {
 			out.Lost += g.Lost
-			out.Consumers = append(out.Consumers, devConsumer{g.Group, g.Document, g.Delivered, g.Duplicates, g.Skipped, g.Retried, g.DeadLettered, g.OutOfOrder == 0, g.Lost})
+			out.Unhandled += g.Refused + g.Missed
+			out.Consumers = append(out.Consumers, devConsumer{g.Group, g.Document, g.Delivered, g.Duplicates, g.Skipped, g.Retried, g.DeadLettered, g.OutOfOrder == 0, g.Lost, g.Refused + g.Missed})
 		}
 		return json.NewEncoder(s.env.Stdout).Encode(out)
 	}
@@ -445,11 +449,15 @@ func (s *screen) end(now *live.Status) error {
 		lines[len(lines)-1] = s.paint("31", fmt.Sprintf("delivered      %d, and %d MORE THAN ONCE", all.Delivered, all.Again))
 	}
 	say("rejected       %d by the producer, before they were sent", now.Rejected)
-	say("dead-lettered  %d of %s past the producer", all.DeadLettered, plural(now.Invalid, "invalid event", "invalid events"))
+	say("dead-lettered  %d of %s past the producer", all.DeadLettered-all.Refused, plural(now.Invalid, "invalid event", "invalid events"))
 	say("order          %s", s.order(&all))
-	lost, late := int64(0), now.Open
+	lost, unhandled, late := int64(0), int64(0), now.Open
 	for _, g := range now.Groups {
 		lost += g.Lost
+		unhandled += g.Refused + g.Missed
+	}
+	if unhandled > 0 {
+		say("%s", s.paint("31", fmt.Sprintf("NOT HANDLED    %s of valid events: dead-lettered or skipped", plural(unhandled, "delivery", "deliveries"))))
 	}
 	if lost > 0 {
 		say("%s", s.paint("31", fmt.Sprintf("LOST           %s", plural(lost, "delivery", "deliveries"))))

@@ -122,6 +122,8 @@ type GroupStatus struct {
 	Skipped         int64 // of types that it does not know, or expired
 	Retried         int64
 	DeadLettered    int64
+	Refused         int64 // valid events that were dead-lettered; among DeadLettered
+	Missed          int64 // events of its document that a group which handles all did not know; among Skipped
 	Ordered         bool  // the contract promises an order
 	OutOfOrder      int64 // events that came after a later one of their key
 	Again           int64 // events that were handled more than once
@@ -146,9 +148,11 @@ type Status struct {
 }
 
 // Held is whether what was promised was kept, as far as it was seen: order held,
-// nothing is lost, and nothing was handled twice.
+// nothing is lost, nothing was handled twice, and what is valid was handled.
 func (s *Status) Held() bool {
-	return !slices.ContainsFunc(s.Groups, func(g GroupStatus) bool { return g.OutOfOrder > 0 || g.Lost > 0 || g.Again > 0 })
+	return !slices.ContainsFunc(s.Groups, func(g GroupStatus) bool {
+		return g.OutOfOrder > 0 || g.Lost > 0 || g.Again > 0 || g.Refused > 0 || g.Missed > 0
+	})
 }
 
 // Whole is the account of the groups that handle everything, together.
@@ -161,6 +165,8 @@ func (s *Status) Whole() GroupStatus {
 			all.Skipped += g.Skipped
 			all.Retried += g.Retried
 			all.DeadLettered += g.DeadLettered
+			all.Refused += g.Refused
+			all.Missed += g.Missed
 			all.Ordered = all.Ordered || g.Ordered
 			all.OutOfOrder += g.OutOfOrder
 			all.Again += g.Again
@@ -445,10 +451,19 @@ func (w watch) Outcome(_ context.Context, o treaty.Outcome) {
 		}
 	case treaty.Duplicate:
 		g.Duplicates++
-	case treaty.Skipped, treaty.Expired:
+	case treaty.Skipped:
+		g.Skipped++
+		if g.All && r.source.document == g.document && !r.invalid {
+			g.Missed++
+			w.complain("%s: %s of %s was skipped", g.Group, m.Type, m.Subject)
+		}
+	case treaty.Expired:
 		g.Skipped++
 	case treaty.DeadLettered:
 		g.DeadLettered++
+		if !r.invalid && !errors.Is(o.Err, errFailure) { // a played failure may be the last attempt that there is
+			g.Refused++
+		}
 		w.complain("%s: dead-lettered %s of %s (%s): %s", g.Group, m.Type, m.Subject, o.Reason, reason(o.Err))
 	}
 	w.moved = time.Now()

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"slices"
@@ -133,6 +134,22 @@ operations:
 type saboteur struct {
 	broker.Broker
 	lose, swap int // the delivery of this number on orders.events, 0 for none
+	change     int // what is published so often is another event by then, 0 for none
+	unknown    bool
+}
+
+// Publish changes events behind the producer's back: their data, or their type.
+func (b *saboteur) Publish(ctx context.Context, ch broker.Channel, messages ...broker.Message) error {
+	for i := range messages {
+		switch m := &messages[i]; {
+		case ch.Address != "orders.events" || b.change == 0 || i%b.change != 0:
+		case b.unknown:
+			m.Body = bytes.Replace(m.Body, []byte(`"type":"orders.`), []byte(`"type":"others.`), 1)
+		default:
+			m.Body = bytes.Replace(m.Body, []byte(`"data":{`), []byte(`"data":{"order_id":5,`), 1)
+		}
+	}
+	return b.Broker.Publish(ctx, ch, messages...)
 }
 
 func (b *saboteur) Subscribe(ctx context.Context, ch broker.Channel, o broker.Options, handle func(broker.Delivery)) (broker.Subscription, error) {
@@ -180,6 +197,14 @@ func TestDevSees(t *testing.T) {
 	s = play(t, t.Context(), open(t), DevOptions{Events: 500, Faults: 0.1, Store: func(string, time.Duration) (store.Store, error) { return forgetful{memory.New()}, nil }}, documents...)
 	if g := named(t, s, DevGroup); g.Again != s.Twice || g.Again == 0 || s.Held() {
 		t.Errorf("forgotten: %+v", s)
+	}
+	s = play(t, t.Context(), &saboteur{Broker: open(t), change: 50}, DevOptions{Events: 500}, documents...)
+	if g := named(t, s, DevGroup); g.Refused == 0 || g.Refused != g.DeadLettered || g.Delivered+g.Refused != 500 || s.Held() {
+		t.Errorf("dead-lettered: %+v", s)
+	}
+	s = play(t, t.Context(), &saboteur{Broker: open(t), change: 50, unknown: true}, DevOptions{Events: 500}, documents...)
+	if g := named(t, s, DevGroup); g.Missed == 0 || g.Missed != g.Skipped || g.Delivered+g.Missed != 500 || s.Held() {
+		t.Errorf("skipped: %+v", s)
 	}
 }
 
