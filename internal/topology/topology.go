@@ -82,6 +82,10 @@ func Channel(ch *contract.Channel, given map[string]string) (broker.Channel, err
 	}
 	s := map[string]string{}
 	delivery(s, ch.Delivery)
+	by := ackedBy(ch)
+	if acks := map[string]string{"quorum": "all", "leader": "leader", "none": "none"}[by]; acks != "" {
+		s["kafka.acks"] = acks
+	}
 	for _, b := range bindings {
 		if n := ch.Bindings[b.protocol]; n != nil {
 			b.channel(s, n, address)
@@ -94,16 +98,37 @@ func Channel(ch *contract.Channel, given map[string]string) (broker.Channel, err
 			}
 		}
 	}
-	quorum(s, ch.Delivery)
+	if by == "quorum" {
+		quorum(s)
+	}
 	return broker.Channel{Address: address, Settings: s}, nil
 }
 
-// quorum has a majority of the copies that there are to be acknowledge, where the
-// contract asks for one: of itself Kafka is content with the leader when it is
-// alone.
-func quorum(s map[string]string, d *contract.Delivery) {
+// ackedBy is who has to acknowledge an event: as the channel's durability says, or an
+// operation that sends on it, where that is stricter. Unstated is the strictest that
+// the broker has of itself, so that only a quorum adds to it.
+func ackedBy(ch *contract.Channel) string {
+	strict := []string{"none", "leader", "quorum"}
+	by := ""
+	if d := ch.Delivery; d != nil && d.Durability != nil {
+		by = d.Durability.AckedBy
+	}
+	for _, op := range ch.Operations {
+		if op.Action != contract.Send || op.Delivery == nil {
+			continue
+		}
+		if c := op.Delivery.Confirm; c == "quorum" || by != "" && slices.Index(strict, c) > slices.Index(strict, by) {
+			by = c
+		}
+	}
+	return by
+}
+
+// quorum has a majority of the copies that there are to acknowledge: of itself Kafka
+// is content with the leader when it is alone.
+func quorum(s map[string]string) {
 	const setting = "kafka.config.min.insync.replicas"
-	if d == nil || d.Durability == nil || d.Durability.AckedBy != "quorum" || s[setting] != "" {
+	if s[setting] != "" {
 		return
 	}
 	if replicas, err := strconv.Atoi(s["kafka.replicas"]); err == nil && replicas > 1 {
@@ -119,11 +144,6 @@ func delivery(s map[string]string, d *contract.Delivery) {
 	if d.Durability != nil && d.Durability.Replicas > 0 {
 		s["kafka.replicas"] = strconv.Itoa(d.Durability.Replicas)
 		s["nats.replicas"] = strconv.Itoa(d.Durability.Replicas)
-	}
-	if d.Durability != nil {
-		if acks := map[string]string{"quorum": "all", "leader": "leader", "none": "none"}[d.Durability.AckedBy]; acks != "" {
-			s["kafka.acks"] = acks
-		}
 	}
 	if r := d.Retention; r != nil {
 		if r.Time > 0 {
