@@ -1,8 +1,10 @@
 package treaty_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -71,4 +73,54 @@ func TestOutboxEntries(t *testing.T) {
 	if err := p.Relay(t.Context(), []store.Entry{entry}); err == nil || errors.Is(err, store.ErrRefused) || !errors.Is(err, broker.ErrClosed) {
 		t.Error(err)
 	}
+}
+
+// What is to go through the outbox and does not is warned of, once for each channel.
+func TestBesideTheOutbox(t *testing.T) {
+	c := load(t, vary{edit: []string{
+		"  snap:\n    action: send\n    channel: {$ref: '#/channels/snapshots'}\n", `  snap:
+    action: send
+    channel: {$ref: '#/channels/snapshots'}
+    x-delivery: {outbox: true}
+  again:
+    action: send
+    channel: {$ref: '#/channels/orders'}
+    messages: [{$ref: '#/channels/orders/messages/paid'}, {$ref: '#/channels/orders/messages/cancelled'}]
+    x-delivery: {outbox: true}
+  byhand:
+    action: send
+    channel: {$ref: '#/channels/orders'}
+    messages: [{$ref: '#/channels/orders/messages/cancelled'}]
+`, "  send:\n    action: send\n    channel: {$ref: '#/channels/orders'}\n", ""}})
+	var log bytes.Buffer
+	p := producer(t, c, open(t), treaty.Source("/orders"), treaty.Logger(slog.New(slog.NewTextHandler(&log, nil))))
+	warned := func(want string, do func() error) {
+		t.Helper()
+		log.Reset()
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+		if got := log.String(); (want == "") != (got == "") || !strings.Contains(got, want) || strings.Count(got, "\n") > 1 {
+			t.Errorf("it logs %q, and not one of %q", got, want)
+		}
+	}
+	publish := func(kind string, data any) func() error {
+		return func() error { _, err := p.Publish(t.Context(), kind, "s", data); return err }
+	}
+	order := map[string]any{"order": "o"}
+	warned("", func() error {
+		e, err := p.New("orders.paid.v1", "s", paid{Order: "o"})
+		if err != nil {
+			return err
+		}
+		entry, err := p.Entry(e)
+		if err != nil {
+			return err
+		}
+		return p.Relay(t.Context(), []store.Entry{entry})
+	})
+	warned("", publish("orders.cancelled.v1", order)) // which an operation sends by itself
+	warned("channel=orders type=orders.paid.v1", publish("orders.paid.v1", paid{Order: "o"}))
+	warned("", publish("orders.paid.v1", paid{Order: "o"}))
+	warned("channel=snapshots type=orders.snapshot.v1", publish("orders.snapshot.v1", order))
 }

@@ -31,14 +31,17 @@ type Producer struct {
 	features broker.Features
 	contract *hold.Contract
 	routes   map[string][]*outlet // by event type
+	outboxes bool                 // some outlets have event types of an outbox
 	calls    sync.Pool            // of *call
 }
 
 // outlet is a channel that carries an event type.
 type outlet struct {
 	*contract.Channel
-	at  broker.Channel
-	err error // why it has no address
+	at     broker.Channel
+	err    error           // why it has no address
+	outbox map[string]bool // event types that every operation which sends them sends from an outbox
+	beside sync.Once       // says that one was published directly
 }
 
 // NewProducer makes a producer of the events that the contract's operations send;
@@ -67,6 +70,9 @@ func NewProducer(c *contract.Contract, b broker.Broker, options ...ProducerOptio
 			p.routes[kind] = append(last, o)
 		}
 	}
+	if !p.peer {
+		p.outboxes = ofOutbox(c, outlets)
+	}
 	if len(p.routes) == 0 {
 		return nil, usage("making a producer: the contract %q sends nothing; it is that of a consumer, or an operation with action: send is missing (AsPeer sends what it receives)", c.Title)
 	}
@@ -79,6 +85,40 @@ func NewProducer(c *contract.Contract, b broker.Broker, options ...ProducerOptio
 		}
 	}
 	return p, nil
+}
+
+// ofOutbox notes which event types are sent from an outbox, and is whether any is. One
+// that another operation sends without may be published directly.
+func ofOutbox(c *contract.Contract, outlets map[*contract.Channel]*outlet) (some bool) {
+	for _, op := range c.Operations {
+		o := outlets[op.Channel]
+		if o == nil || op.Action != contract.Send {
+			continue
+		}
+		outbox := op.Delivery != nil && op.Delivery.Outbox
+		for _, m := range op.Messages {
+			if o.outbox == nil {
+				o.outbox = map[string]bool{}
+			}
+			before, other := o.outbox[m.Envelope.Type]
+			o.outbox[m.Envelope.Type] = outbox && (before || !other)
+		}
+		some = some || outbox
+	}
+	return some
+}
+
+// warnBeside says, once for each channel, that events do not come from the outbox that
+// the contract has for them.
+func (p *Producer) warnBeside(ctx context.Context, c *call, events []*Event) {
+	for i, e := range events {
+		if o := c.outlets[i]; o.outbox[e.Type] {
+			o.beside.Do(func() {
+				p.log.WarnContext(ctx, "the contract has events written to an outbox in the transaction that they tell of, and this one is published directly: a crash beside it may leave one without the other; use Producer.Entry, and relay with Producer.Relay",
+					"channel", o.Name, "type", e.Type, "id", e.ID)
+			})
+		}
+	}
 }
 
 // sent is the messages that may be sent.
@@ -242,6 +282,9 @@ func (p *Producer) publish(ctx context.Context, channels []string, events []*Eve
 		c = &call{}
 	}
 	err := p.encode(c, channels, events)
+	if err == nil && p.outboxes && channels == nil {
+		p.warnBeside(ctx, c, events)
+	}
 	if err == nil {
 		if err = p.send(ctx, c, events); err == nil {
 			p.calls.Put(c) // what the broker may still have in hand is not used again

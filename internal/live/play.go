@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -157,7 +158,7 @@ func (d *Dev) plan(doc *Document, stead bool, sent map[string]bool) error {
 			name = s.message.Channel.Name
 		}
 		if producers[name] == nil {
-			options := []treaty.ProducerOption{treaty.Params(params), treaty.Declare()}
+			options := []treaty.ProducerOption{treaty.Params(params), treaty.Declare(), treaty.Logger(slog.New(complaints{d}))}
 			if stead {
 				options = append(options, treaty.AsPeer())
 			}
