@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -185,7 +186,8 @@ func (b *Broker) Close() error {
 }
 
 func (b *Broker) fail(op, channel string, err error) error {
-	if err == nil || broker.Ended(err) && !b.closed.Load() {
+	var known *broker.Error
+	if err == nil || broker.Ended(err) && !b.closed.Load() || errors.As(err, &known) {
 		return err
 	}
 	var kind error
@@ -430,20 +432,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 		consumer, err = b.js.CreateConsumer(ctx, stream, c)
 	} else {
 		c.Durable = name(options.Group) + "-" + name(channel.Address)
-		consumer, err = b.js.Consumer(ctx, stream, c.Durable)
-		switch {
-		case errors.Is(err, jetstream.ErrConsumerNotFound):
-			consumer, err = b.js.CreateOrUpdateConsumer(ctx, stream, c)
-		case err == nil:
-			have := consumer.CachedInfo().Config
-			if have.MaxAckPending < c.MaxAckPending || options.AckWait != 0 && have.AckWait != options.AckWait {
-				have.MaxAckPending = max(have.MaxAckPending, c.MaxAckPending)
-				if options.AckWait != 0 {
-					have.AckWait = options.AckWait
-				}
-				consumer, err = b.js.UpdateConsumer(ctx, stream, have)
-			}
-		}
+		consumer, err = b.durable(ctx, stream, c)
 	}
 	if err != nil {
 		return nil, b.fail("subscribe", channel.Address, err)
@@ -465,6 +454,57 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 		go s.finish()
 	}
 	return s, nil
+}
+
+// durable makes the consumer of a group, or finds it and raises what it asks for.
+func (b *Broker) durable(ctx context.Context, stream string, c jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	consumer, err := b.js.Consumer(ctx, stream, c.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		consumer, err = b.js.CreateConsumer(ctx, stream, c)
+		if errors.Is(err, jetstream.ErrConsumerExists) { // another was quicker, and asked for something else
+			consumer, err = b.js.Consumer(ctx, stream, c.Durable)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	have := consumer.CachedInfo().Config
+	if err := b.sameChannel(c, have); err != nil {
+		return nil, err
+	}
+	if have.MaxAckPending < c.MaxAckPending || c.AckWait != 0 && have.AckWait != c.AckWait {
+		have.MaxAckPending = max(have.MaxAckPending, c.MaxAckPending)
+		if c.AckWait != 0 {
+			have.AckWait = c.AckWait
+		}
+		return b.js.UpdateConsumer(ctx, stream, have)
+	}
+	return consumer, nil
+}
+
+// sameChannel refuses a consumer that is another group's on another channel of the
+// stream: "g" on "eu-x" and "g-eu" on "x" have one name. It cannot be made otherwise
+// for those that are there, whose place would be lost with their name. One that has
+// been made by hand, for all subjects or some, is left to who made it.
+func (b *Broker) sameChannel(asked, have jetstream.ConsumerConfig) error {
+	other := have.FilterSubject
+	if other == "" && len(have.FilterSubjects) == 1 {
+		other = have.FilterSubjects[0]
+	}
+	if other == "" || other == asked.FilterSubject || strings.ContainsAny(other, "*>") {
+		return nil
+	}
+	group := func(channel string) string {
+		encoded := strings.TrimSuffix(asked.Durable, "-"+name(channel))
+		decoded, err := url.PathUnescape(strings.NewReplacer("~", ".", "=", "%").Replace(encoded))
+		if err != nil || encoded == asked.Durable { // it was not we who named it
+			return encoded
+		}
+		return decoded
+	}
+	return b.target.Fail("subscribe", asked.FilterSubject, broker.ErrUsage,
+		fmt.Errorf("group %q of this channel and group %q of channel %q have the same consumer, %q, which is the latter's", group(asked.FilterSubject), group(other), other, asked.Durable),
+		"name one of the groups otherwise, or give the channels streams of their own")
 }
 
 // lastOf is the last message that a channel has, by its sequence; 0 for none.

@@ -1,15 +1,18 @@
 package nats_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/broker/brokertest"
@@ -87,6 +90,121 @@ func TestWildcard(t *testing.T) {
 		if err := b.(broker.Admin).Declare(t.Context(), broker.Channel{Address: address}); !errors.Is(err, broker.ErrUsage) {
 			t.Errorf("%s: %v", address, err)
 		}
+	}
+}
+
+// TestSameConsumer: two groups on two channels of a stream whose consumers have the
+// same name do not get each other's messages: the second is told which the first is.
+func TestSameConsumer(t *testing.T) {
+	url := "nats://" + alone(t).Addr().String()
+	b, js := open(t, url), streams(t, url)
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"x", "eu-x", "y.z", "eu-y.z"}}); err != nil {
+		t.Fatal(err)
+	}
+	join := func(group, address string, inFlight int) (chan string, error) {
+		came := make(chan string, 10)
+		s, err := b.Subscribe(t.Context(), broker.Channel{Address: address}, broker.Options{Group: group, MaxInFlight: inFlight}, func(d broker.Delivery) {
+			_ = d.Ack()
+			came <- d.Channel() + " " + string(d.Message().Body)
+		})
+		if err == nil {
+			t.Cleanup(func() { _ = s.Stop(context.Background()) })
+		}
+		return came, err
+	}
+	next := func(came chan string, want string) {
+		t.Helper()
+		select {
+		case got := <-came:
+			if got != want {
+				t.Errorf("%s came, and not %s", got, want)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("nothing came")
+		}
+	}
+	for i, address := range []string{"x", "eu-x", "y.z", "eu-y.z"} {
+		publish(t, b, broker.Channel{Address: address}, i, i+1)
+	}
+	for _, one := range []struct{ first, second [2]string }{
+		{[2]string{"g", "eu-x"}, [2]string{"g-eu", "x"}},
+		{[2]string{"a.ü-eu", "y.z"}, [2]string{"a.ü", "eu-y.z"}},
+	} {
+		came, err := join(one.first[0], one.first[1], 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next(came, one.first[1]+map[string]string{"eu-x": " 1", "y.z": " 2"}[one.first[1]])
+		_, err = join(one.second[0], one.second[1], 5000)
+		if !errors.Is(err, broker.ErrUsage) {
+			t.Errorf("%v: %v", one.second, err)
+			continue
+		}
+		for _, part := range []string{fmt.Sprintf("subscribe %q", one.second[1]), fmt.Sprintf("group %q of this channel", one.second[0]), fmt.Sprintf("group %q of channel %q", one.first[0], one.first[1]), "name one of the groups otherwise"} {
+			if strings.Count(err.Error(), part) != 1 {
+				t.Errorf("%v: %v lacks %s", one.second, err, part)
+			}
+		}
+		came, err = join(one.second[0]+"2", one.second[1], 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next(came, one.second[1]+map[string]string{"x": " 0", "eu-y.z": " 3"}[one.second[1]])
+		if _, err = join(one.first[0], one.first[1], 5000); err != nil { // another member
+			t.Error(err)
+		}
+	}
+}
+
+// TestConsumerByHand: a consumer that somebody made for a group, for all that its
+// stream has or for a part of it that has the channel, is taken as it is.
+func TestConsumerByHand(t *testing.T) {
+	url := "nats://" + alone(t).Addr().String()
+	b, js := open(t, url), streams(t, url)
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"a.*"}}); err != nil {
+		t.Fatal(err)
+	}
+	for group, filters := range map[string][]string{"all": nil, "part": {"a.*"}, "one": {"a.b"}, "two": {"a.b", "a.c"}} {
+		c := jetstream.ConsumerConfig{Durable: group + "-a~b", AckPolicy: jetstream.AckExplicitPolicy, FilterSubjects: filters}
+		if _, err := js.CreateConsumer(t.Context(), "S", c); err != nil {
+			t.Fatal(err)
+		}
+		s, err := b.Subscribe(t.Context(), broker.Channel{Address: "a.b"}, broker.Options{Group: group}, func(d broker.Delivery) { _ = d.Ack() })
+		if err != nil {
+			t.Errorf("%s: %v", group, err)
+			continue
+		}
+		if err := s.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	c := jetstream.ConsumerConfig{Durable: "other-a~b", AckPolicy: jetstream.AckExplicitPolicy, FilterSubjects: []string{"a.c"}}
+	if _, err := js.CreateConsumer(t.Context(), "S", c); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Subscribe(t.Context(), broker.Channel{Address: "a.b"}, broker.Options{Group: "other"}, func(broker.Delivery) {}); !errors.Is(err, broker.ErrUsage) {
+		t.Error(err)
+	}
+}
+
+// TestMembersAtOnce: members that begin a group at the same time, and ask for
+// different things, all join it.
+func TestMembersAtOnce(t *testing.T) {
+	b := open(t, "nats://"+alone(t).Addr().String())
+	c := declared(t, b, nil)
+	for round := range 20 {
+		var all sync.WaitGroup
+		for i := range 4 {
+			all.Go(func() {
+				s, err := b.Subscribe(t.Context(), c, broker.Options{Group: "g" + strconv.Itoa(round), MaxInFlight: 1000 * (i + 1)}, func(d broker.Delivery) { _ = d.Ack() })
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = s.Stop(t.Context())
+			})
+		}
+		all.Wait()
 	}
 }
 
