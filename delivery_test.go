@@ -266,7 +266,7 @@ func TestOutboxOfAnOlderContract(t *testing.T) {
 	b, c := open(t), load(t, vary{})
 	p := producer(t, c, b)
 	e, _ := p.New("orders.paid.v1", "s", paid{})
-	entry, err := p.Entry(e)
+	entry, err := p.Entry(t.Context(), e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func TestOutboxOfAnOlderContract(t *testing.T) {
 		t.Errorf("of a channel that is not there any more: %v", err)
 	}
 	big, _ := p.New("orders.paid.v1", "s", paid{Order: strings.Repeat("x", 20<<20)})
-	if entry, err = p.Entry(big); err != nil {
+	if entry, err = p.Entry(t.Context(), big); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Relay(t.Context(), []store.Entry{entry}); !errors.Is(err, store.ErrRefused) {

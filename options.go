@@ -23,6 +23,7 @@ type settings struct {
 	channel    string
 	preparing  []BeforePublisher
 	publishing []PublishHook
+	entering   []EntryHook
 
 	// of a consumer
 	store      store.Store
@@ -83,8 +84,8 @@ func Logger(l *slog.Logger) Option { return option(func(s *settings) { s.log = l
 // Clock tells the time instead of time.Now.
 func Clock(now func() time.Time) Option { return option(func(s *settings) { s.now = now }) }
 
-// Hooks are told what happens: each is a [BeforePublisher], a [PublishHook] or an
-// [OutcomeHook], or several of them. They are called on the way, so they have to
+// Hooks are told what happens: each is a [BeforePublisher], a [PublishHook], an
+// [EntryHook] or an [OutcomeHook], or several of them. They are called on the way, so they have to
 // be quick, and from several goroutines.
 func Hooks(hooks ...any) Option {
 	return option(func(s *settings) {
@@ -95,6 +96,9 @@ func Hooks(hooks ...any) Option {
 			if h, ok := h.(PublishHook); ok {
 				s.publishing = append(s.publishing, h)
 			}
+			if h, ok := h.(EntryHook); ok {
+				s.entering = append(s.entering, h)
+			}
 			if h, ok := h.(OutcomeHook); ok {
 				s.outcomes = append(s.outcomes, h)
 			}
@@ -104,14 +108,23 @@ func Hooks(hooks ...any) Option {
 
 // BeforePublisher is called before an event is held to the contract and
 // published; it may add extensions. For a single event the context that it
-// returns goes on.
+// returns goes on. An event of an outbox comes twice: to [Producer.Entry] with the
+// context of who writes it, and to [Producer.Relay] with that of who relays, where
+// the extensions that it has are to be left as they are.
 type BeforePublisher interface {
 	BeforePublish(ctx context.Context, e *Event) context.Context
 }
 
-// PublishHook is told of each event that was published, or was not.
+// PublishHook is told of each event that was published, or was not. One that was
+// written to an outbox has not been published until it is relayed.
 type PublishHook interface {
 	Published(ctx context.Context, e *Event, took time.Duration, err error)
+}
+
+// EntryHook is told of each event that [Producer.Entry] has prepared for an outbox,
+// and that became an entry, or did not.
+type EntryHook interface {
+	Entered(ctx context.Context, e *Event, err error)
 }
 
 // OutcomeHook is told what became of each delivery.

@@ -11,30 +11,39 @@ import (
 )
 
 // Entry makes of an event what an outbox takes: the event as JSON, its channel,
-// and the key that orders it. The event is held to the contract, so that what
-// breaks it fails where it is written, and not where it is sent:
+// and the key that orders it. The event is prepared by the hooks that a publication is
+// ([BeforePublisher]), with ctx, that of the request which it comes from; and it is
+// held to the contract, so that what breaks it fails where it is written, and not
+// where it is sent:
 //
 //	e, err := producer.New("orders.paid.v1", order.ID, paid)
-//	entry, err := producer.Entry(e)
+//	entry, err := producer.Entry(ctx, e)
 //	err = outbox.Add(ctx, tx, entry)
 //
 // The error is that of Check.
-func (p *Producer) Entry(e *Event) (store.Entry, error) {
-	if err := p.Check(e); err != nil {
-		return store.Entry{}, err
+func (p *Producer) Entry(ctx context.Context, e *Event) (entry store.Entry, err error) {
+	if e == nil {
+		return store.Entry{}, usage("making an entry of an outbox: the event is nil")
 	}
-	o, _, err := p.route(e, p.channel)
+	for _, h := range p.preparing {
+		ctx = h.BeforePublish(ctx, e)
+	}
+	if len(p.entering) > 0 {
+		defer func() {
+			for _, h := range p.entering {
+				h.Entered(ctx, e, err)
+			}
+		}()
+	}
+	o, key, err := p.check(e)
 	if err != nil {
 		return store.Entry{}, err
 	}
-	entry := store.Entry{Channel: o.Name}
-	if entry.Key, err = p.Key(e); err != nil {
-		return store.Entry{}, err
-	}
-	if entry.Event, err = e.AppendJSON(nil); err != nil {
+	text, err := e.AppendJSON(nil)
+	if err != nil {
 		return store.Entry{}, fmt.Errorf("writing the event %s %s: %w", e.Type, e.ID, err)
 	}
-	return entry, nil
+	return store.Entry{Channel: o.Name, Key: key, Event: text}, nil
 }
 
 // Relay publishes entries of an outbox, in their order:
@@ -43,7 +52,8 @@ func (p *Producer) Entry(e *Event) (store.Entry, error) {
 //
 // An entry that is no event, or that the contract does not allow any more, or that
 // is more than the broker takes, can never be sent: the error has store.ErrRefused
-// then. Others of the entries may have been sent, and may be sent again.
+// then. Others of the entries may have been sent, and may be sent again. Hooks are
+// called as they are for every publication.
 func (p *Producer) Relay(ctx context.Context, entries []store.Entry) error {
 	events, channels := make([]*Event, len(entries)), make([]string, len(entries))
 	for i := range entries {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,7 +23,7 @@ func TestOutboxEntries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entry, err := p.Entry(e)
+	entry, err := p.Entry(t.Context(), e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,10 +35,10 @@ func TestOutboxEntries(t *testing.T) {
 	// What breaks the contract fails where it is written.
 	wrong, _ := p.New("orders.paid.v1", "ord_1", paid{Order: "ord_1", Amount: -5})
 	var invalid *treaty.InvalidError
-	if _, err := p.Entry(wrong); !errors.As(err, &invalid) {
+	if _, err := p.Entry(t.Context(), wrong); !errors.As(err, &invalid) {
 		t.Errorf("an entry was made of %s: %v", wrong.Data, err)
 	}
-	if _, err := p.Entry(&treaty.Event{Type: "orders.paid.v1", ID: "1", Source: "/orders"}); !errors.As(err, &invalid) {
+	if _, err := p.Entry(t.Context(), &treaty.Event{Type: "orders.paid.v1", ID: "1", Source: "/orders"}); !errors.As(err, &invalid) {
 		t.Errorf("an entry was made of an event without a subject: %v", err)
 	}
 
@@ -73,6 +75,69 @@ func TestOutboxEntries(t *testing.T) {
 	if err := p.Relay(t.Context(), []store.Entry{entry}); err == nil || errors.Is(err, store.ErrRefused) || !errors.Is(err, broker.ErrClosed) {
 		t.Error(err)
 	}
+}
+
+// hooks are what a test does where a hook is called; nil does nothing.
+type hooks struct {
+	before  func(ctx context.Context, e *treaty.Event)
+	entered func(e *treaty.Event, err error)
+}
+
+func (h hooks) BeforePublish(ctx context.Context, e *treaty.Event) context.Context {
+	if h.before != nil {
+		h.before(ctx, e)
+	}
+	return ctx
+}
+
+func (h hooks) Entered(_ context.Context, e *treaty.Event, err error) { h.entered(e, err) }
+
+// An entry is prepared by the hooks that prepare what is published: what the contract
+// requires and they add is there before the event is held to it.
+func TestEntryHooks(t *testing.T) {
+	type tenant struct{}
+	c := load(t, vary{edit: []string{"required: [type, subject]\n          properties:", "required: [type, subject, tenant]\n          properties:\n            tenant: {type: string}"}})
+	var entered []string
+	b := open(t)
+	p := producer(t, c, b, treaty.Hooks(hooks{
+		before: func(ctx context.Context, e *treaty.Event) {
+			if of, ok := ctx.Value(tenant{}).(string); ok {
+				e.Extensions.Set("tenant", event.TextValue(of))
+			}
+		},
+		entered: func(e *treaty.Event, err error) { entered = append(entered, fmt.Sprint(e.Subject, " ", err == nil)) },
+	}))
+	e, err := p.New("orders.paid.v1", "a", paid{Order: "o"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, err := p.Entry(context.WithValue(t.Context(), tenant{}, "acme"), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Relay(t.Context(), []store.Entry{entry}); err != nil {
+		t.Errorf("relaying what has its tenant: %v", err)
+	}
+	without, _ := p.New("orders.paid.v1", "b", paid{Order: "o"})
+	var invalid *treaty.InvalidError
+	if _, err := p.Entry(t.Context(), without); !errors.As(err, &invalid) {
+		t.Errorf("an entry without a tenant: %v", err)
+	}
+	if !slices.Equal(entered, []string{"a true", "b false"}) {
+		t.Errorf("hooks were told %q", entered)
+	}
+	if _, err := p.Entry(t.Context(), nil); !errors.Is(err, treaty.ErrUsage) {
+		t.Errorf("an entry of nothing: %v", err)
+	}
+	r := run(t, c, b, func(k *treaty.Consumer) {
+		k.HandleAll(func(_ context.Context, d *treaty.Delivered) error {
+			if of, _ := d.Extensions.Get("tenant"); of.String() != "acme" {
+				return fmt.Errorf("the tenant is %s", of)
+			}
+			return nil
+		})
+	})
+	r.until(treaty.Handled, 1)
 }
 
 // What is to go through the outbox and does not is warned of, once for each channel.
@@ -113,7 +178,7 @@ func TestBesideTheOutbox(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		entry, err := p.Entry(e)
+		entry, err := p.Entry(t.Context(), e)
 		if err != nil {
 			return err
 		}

@@ -521,20 +521,27 @@ func collect(failures *broker.Failures, err error, of int, index func(int) int) 
 }
 
 // Check holds an event to the contract without sending it: nil, or what
-// PublishEvents would return before it sends.
+// PublishEvents would return before it sends. It calls no hooks.
 func (p *Producer) Check(e *Event) error {
+	_, _, err := p.check(e)
+	return err
+}
+
+// check is Check, and the channel and the key of the event.
+func (p *Producer) check(e *Event) (*outlet, string, error) {
 	o, m, err := p.route(e, p.channel)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
 	var scratch event.Message
-	if err := topology.Encode(p.broker.Binding(), &scratch, e, m.Message, false); err != nil {
-		return &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
+	key := ""
+	if err = topology.Encode(p.broker.Binding(), &scratch, e, m.Message, false); err == nil {
+		key, err = keyed(o, e)
 	}
-	if _, err := keyed(o, e); err != nil {
-		return &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
+	if err != nil {
+		return nil, "", &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
 	}
-	return nil
+	return o, key, nil
 }
 
 // Key is what orders an event: the value of the ordering key of its channel.

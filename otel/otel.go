@@ -8,8 +8,12 @@
 //
 // Metrics: treaty.published (events, by type and error), treaty.publish.duration
 // (seconds), treaty.outcomes (deliveries, by type, channel, group, result and
-// reason), treaty.handle.duration (seconds). Spans: "send TYPE" and "process
-// TYPE", with the attributes of the semantic conventions for messaging.
+// reason), treaty.handle.duration (seconds). Spans: "create TYPE" of what is written
+// to an outbox, "send TYPE" and "process TYPE", with the attributes of the semantic
+// conventions for messaging.
+//
+// An event that has a trace keeps it: what an outbox's relay sends belongs to the
+// trace of the request that wrote it, and so does what handles it.
 package otel
 
 import (
@@ -92,19 +96,39 @@ func (c carrier) Set(key, value string) { c.e.Extensions.Set(key, event.TextValu
 
 func (c carrier) Keys() []string { return propagator.Fields() }
 
-// BeforePublish begins the span of an event, and puts the trace into the event.
-// Where ctx has no span, as that of an outbox's relay has none, its parent is the
-// one that the event came with.
+// BeforePublish begins the span of an event, and puts the trace into the event. One
+// that came with a trace keeps it: that is the parent of the span, which is linked to
+// the one of ctx, such as that of an outbox's relay.
 func (t *Telemetry) BeforePublish(ctx context.Context, e *treaty.Event) context.Context {
-	if !trace.SpanContextFromContext(ctx).IsValid() {
-		ctx = propagator.Extract(ctx, carrier{e})
-	}
-	ctx, span := t.tracer.Start(ctx, "send "+e.Type, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 		attribute.String("messaging.operation.type", "send"), attribute.String("messaging.message.id", e.ID),
-		attribute.String("cloudevents.event_type", e.Type), attribute.String("cloudevents.event_source", e.Source), attribute.String("cloudevents.event_subject", e.Subject)))
+		attribute.String("cloudevents.event_type", e.Type), attribute.String("cloudevents.event_source", e.Source), attribute.String("cloudevents.event_subject", e.Subject))}
+	carried := trace.SpanContextFromContext(propagator.Extract(context.Background(), carrier{e}))
+	if carried.IsValid() {
+		if here := trace.SpanContextFromContext(ctx); here.IsValid() {
+			options = append(options, trace.WithLinks(trace.Link{SpanContext: here}))
+		}
+		ctx = trace.ContextWithRemoteSpanContext(ctx, carried)
+	}
+	ctx, span := t.tracer.Start(ctx, "send "+e.Type, options...)
 	t.spans.Store(e, span)
-	propagator.Inject(ctx, carrier{e})
+	if !carried.IsValid() {
+		propagator.Inject(ctx, carrier{e})
+	}
 	return ctx
+}
+
+// Entered ends the span of what was written to an outbox, and has yet to be sent.
+func (t *Telemetry) Entered(_ context.Context, e *treaty.Event, err error) {
+	if span, ok := t.spans.LoadAndDelete(e); ok {
+		span := span.(trace.Span)
+		span.SetName("create " + e.Type)
+		span.SetAttributes(attribute.String("messaging.operation.type", "create"))
+		if err != nil {
+			span.SetStatus(codes.Error, err.Error())
+		}
+		span.End()
+	}
 }
 
 // Published ends the span.

@@ -17,7 +17,9 @@ import (
 	"github.com/treaty-events/treaty"
 	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/broker/embedded"
+	memorybroker "github.com/treaty-events/treaty/broker/memory"
 	"github.com/treaty-events/treaty/otel"
+	"github.com/treaty-events/treaty/store"
 	"github.com/treaty-events/treaty/store/memory"
 )
 
@@ -142,5 +144,70 @@ func TestTelemetry(t *testing.T) {
 		if counts[name] != want {
 			t.Errorf("%s is %d, and not %d (%v)", name, counts[name], want, counts)
 		}
+	}
+}
+
+// What goes through an outbox belongs to the trace of the request that wrote it, and
+// not to that of the relay, which is linked.
+func TestOutboxTrace(t *testing.T) {
+	spans := tracetest.NewSpanRecorder()
+	tracers := trace.NewTracerProvider(trace.WithSpanProcessor(spans))
+	telemetry, err := otel.New(otel.Tracers(tracers))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := treaty.Load(t.Context(), fstest.MapFS{"c.yaml": {Data: []byte(document)}}, "c.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := memorybroker.New()
+	p, err := treaty.NewProducer(c, b, treaty.Source("/orders"), treaty.Hooks(telemetry))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := p.New("orders.paid.v1", "o", map[string]any{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, request := tracers.Tracer("test").Start(t.Context(), "request")
+	entry, err := p.Entry(ctx, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.End()
+	if _, err := p.Entry(ctx, &treaty.Event{Type: "orders.paid.v1"}); err == nil {
+		t.Error("what is no event became an entry")
+	}
+	ctx, relay := tracers.Tracer("test").Start(t.Context(), "relay")
+	if err := p.Relay(ctx, []store.Entry{entry}); err != nil {
+		t.Fatal(err)
+	}
+	relay.End()
+
+	got, _, err := b.Binding().Decode(&b.Messages("orders")[0].Message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := map[string]trace.ReadOnlySpan{}
+	for _, s := range spans.Ended() {
+		if s.Status().Code == codes.Error {
+			byName["failed"] = s
+		} else {
+			byName[s.Name()] = s
+		}
+	}
+	created, sent := byName["create orders.paid.v1"], byName["send orders.paid.v1"]
+	if created == nil || sent == nil || byName["failed"] == nil || byName["failed"].Name() != "create orders.paid.v1" {
+		t.Fatalf("the spans are %v", byName)
+	}
+	if created.Parent().SpanID() != request.SpanContext().SpanID() || sent.Parent().SpanID() != created.SpanContext().SpanID() {
+		t.Error("the spans do not hang together")
+	}
+	if links := sent.Links(); len(links) != 1 || links[0].SpanContext.SpanID() != relay.SpanContext().SpanID() {
+		t.Errorf("what is sent is linked to %v", links)
+	}
+	want := created.SpanContext()
+	if parent, _ := got.Extensions.Get("traceparent"); parent.String() != "00-"+want.TraceID().String()+"-"+want.SpanID().String()+"-01" {
+		t.Errorf("the event has the trace %s, and was written in %s", parent, want.TraceID())
 	}
 }

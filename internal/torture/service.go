@@ -238,7 +238,7 @@ func (s *service) transaction(ctx context.Context, all []int) error {
 			return err
 		}
 		e.ID, e.Source = s.plan.ID(n), source
-		entry, err := s.producer.Entry(e)
+		entry, err := s.producer.Entry(ctx, e)
 		if err != nil {
 			return err
 		}

@@ -126,7 +126,7 @@ func (o *Orders) tell(ctx context.Context, tx *sql.Tx, kind, subject string, dat
 	if err != nil {
 		return err
 	}
-	entry, err := o.producer.Entry(e)
+	entry, err := o.producer.Entry(ctx, e)
 	if err != nil {
 		return err
 	}
