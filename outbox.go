@@ -52,8 +52,9 @@ func (p *Producer) Entry(ctx context.Context, e *Event) (entry store.Entry, err 
 //
 // An entry that is no event, or that the contract does not allow any more, or that
 // is more than the broker takes, can never be sent: the error has store.ErrRefused
-// then. Others of the entries may have been sent, and may be sent again. Hooks are
-// called as they are for every publication.
+// then. Others of the entries may have been sent, and may be sent again. Where the
+// producer was not given a parameter of an address, entries wait until one is that
+// was. Hooks are called as they are for every publication.
 func (p *Producer) Relay(ctx context.Context, entries []store.Entry) error {
 	events, channels := make([]*Event, len(entries)), make([]string, len(entries))
 	for i := range entries {
@@ -65,8 +66,12 @@ func (p *Producer) Relay(ctx context.Context, entries []store.Entry) error {
 	}
 	err := p.publish(ctx, channels, events)
 	var invalid *InvalidError
+	var nowhere *addressError
 	if errors.As(err, &invalid) || errors.Is(err, ErrUsage) || errors.Is(err, broker.ErrTooLarge) {
 		return fmt.Errorf("%w: %w", store.ErrRefused, err)
+	}
+	if errors.As(err, &nowhere) {
+		return fmt.Errorf("relaying an outbox with a producer that lacks an address: no entry is refused, and all wait in the outbox for a producer that has it: %w", err)
 	}
 	return err
 }

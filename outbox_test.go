@@ -77,6 +77,33 @@ func TestOutboxEntries(t *testing.T) {
 	}
 }
 
+// A producer that was not given what the address of a channel needs refuses no entry of
+// an outbox, which waits for one that was.
+func TestRelayWithoutAddress(t *testing.T) {
+	b, c := open(t), load(t, vary{edit: []string{"address: orders\n", "address: 'orders.{region}'\n    parameters: {region: {}}\n"}})
+	able, unable := producer(t, c, b, treaty.Params(map[string]string{"region": "eu"})), producer(t, c, b)
+	e, err := able.New("orders.paid.v1", "a", paid{Order: "o"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, err := able.Entry(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = unable.Relay(t.Context(), []store.Entry{entry})
+	if err == nil || errors.Is(err, store.ErrRefused) {
+		t.Errorf("relayed without the parameter: %v", err)
+	}
+	for _, want := range []string{"all wait in the outbox", "the parameter region", "the option Params"} {
+		if !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("it does not say %q: %v", want, err)
+		}
+	}
+	if err := able.Relay(t.Context(), []store.Entry{entry}); err != nil {
+		t.Error(err)
+	}
+}
+
 // hooks are what a test does where a hook is called; nil does nothing.
 type hooks struct {
 	before  func(ctx context.Context, e *treaty.Event)

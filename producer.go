@@ -44,6 +44,12 @@ type outlet struct {
 	beside sync.Once       // says that one was published directly
 }
 
+// addressError is a channel without an address, for the want of a parameter: what the
+// producer was given lacks something, and nothing is wrong with the event.
+type addressError struct{ error }
+
+func (e *addressError) Unwrap() error { return e.error }
+
 // NewProducer makes a producer of the events that the contract's operations send;
 // where it has no operation at all, of those that its channels carry. Nothing is
 // sent yet; with [Declare] the channels are made where they are missing.
@@ -62,7 +68,9 @@ func NewProducer(c *contract.Contract, b broker.Broker, options ...ProducerOptio
 		o := outlets[m.Channel]
 		if o == nil {
 			o = &outlet{Channel: m.Channel}
-			o.at, o.err = topology.Channel(m.Channel, p.params)
+			if o.at, err = topology.Channel(m.Channel, p.params); err != nil {
+				o.err = &addressError{err}
+			}
 			outlets[m.Channel] = o
 		}
 		kind := m.Envelope.Type

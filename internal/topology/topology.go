@@ -57,9 +57,9 @@ func parameter(ch *contract.Channel, name string, given map[string]string) (stri
 	case !ok && p != nil && p.Default != "":
 		return p.Default, nil
 	case !ok && p != nil && len(p.Enum) > 0:
-		return "", fmt.Errorf("the channel %s needs the parameter %s, one of %s; give --param %s=%s", ch.Name, name, strings.Join(p.Enum, ", "), name, p.Enum[0])
+		return "", fmt.Errorf("the channel %s needs the parameter %s, one of %s; give --param %s=%s, or in code the option Params", ch.Name, name, strings.Join(p.Enum, ", "), name, p.Enum[0])
 	case !ok:
-		return "", fmt.Errorf("the channel %s needs the parameter %s; give --param %s=VALUE", ch.Name, name, name)
+		return "", fmt.Errorf("the channel %s needs the parameter %s; give --param %s=VALUE, or in code the option Params", ch.Name, name, name)
 	case value == "":
 		return "", fmt.Errorf("the parameter %s is empty", name)
 	case p != nil && len(p.Enum) > 0 && !slices.Contains(p.Enum, value):
