@@ -57,13 +57,23 @@ func (s *Schema) validateTree(instance []byte) []Problem {
 	var problems []Problem
 	for _, f := range faults {
 		if f.Severity == diag.Error && !s.letsPass(f) {
-			problems = append(problems, Problem{Instance: f.Pointer, Node: root, Message: f.Message})
+			problems = append(problems, Problem{Instance: f.Pointer, Node: root, Message: ofValue(f)})
 		}
 	}
 	if len(problems) > 0 {
 		return problems
 	}
 	return s.Validate(root)
+}
+
+// ofValue is the text of a fault of a value. The limits of a value are fixed: what
+// raises those of a file has no part in it.
+func ofValue(f diag.Diagnostic) string {
+	if f.Rule != syntax.RuleLimit {
+		return f.Message
+	}
+	over, _, _ := strings.Cut(f.Message, ";")
+	return strings.Replace(over, "the file", "the value", 1) + ", within which alone it is looked at; make it smaller, or nest it less"
 }
 
 // letsPass reports whether a fault of a text is one that Lax lets pass.

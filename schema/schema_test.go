@@ -157,6 +157,19 @@ func TestProblemPlaces(t *testing.T) {
 	}
 }
 
+// The limits of a value are said without the flag that raises those of a file.
+func TestValueOverLimit(t *testing.T) {
+	s, err := NewCompiler(nil).Compile(node(t, "type: array"), Draft7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deep := strings.Repeat("[", maxWireDepth+1) + strings.Repeat("]", maxWireDepth+1)
+	const want = "the value is over the limit depth of 512, within which alone it is looked at; make it smaller, or nest it less"
+	if ps := s.ValidateJSON([]byte(deep)); len(ps) == 0 || ps[0].Message != want {
+		t.Errorf("%v", ps)
+	}
+}
+
 // TestAcrossDialects follows references into a schema of another dialect, in
 // which a keyword means something else.
 func TestAcrossDialects(t *testing.T) {

@@ -352,6 +352,12 @@ func at(e *event.Event, pointer, name string) (string, error) {
 		return "", nil
 	}
 	n, found := syntax.Parse(diag.NewFile("data", string(e.Data)), syntax.JSON, syntax.Limits{})
+	for _, f := range found {
+		if f.Rule == syntax.RuleLimit { // whose text is of a file, with a flag to raise it
+			over, _, _ := strings.Cut(f.Message, ";")
+			return "", fmt.Errorf("%s (make it smaller, or name an attribute instead of %s)", strings.Replace(over, "the file", "the data", 1), name)
+		}
+	}
 	if len(found) > 0 {
 		return "", errors.New("the data is no JSON")
 	}

@@ -113,3 +113,15 @@ func said(t *testing.T, in map[string]string) string {
 	}
 	return b.String()
 }
+
+// Data that are JSON are not said to be none because they are more than is looked
+// through for a key.
+func TestKeyOfMuch(t *testing.T) {
+	ch := &contract.Channel{Name: "orders", Delivery: &contract.Delivery{Ordering: &contract.Ordering{Scope: "key", Key: "/data/order"}}}
+	for limit, list := range map[string]string{"nodes of 2000000": strings.Repeat("0,", 2_000_000) + "0", "depth of 512": strings.Repeat("[", 600) + strings.Repeat("]", 600)} {
+		e := &event.Event{Data: []byte(`{"order":"x","list":[` + list + `]}`)}
+		if _, err := Key(ch, e); err == nil || !strings.HasPrefix(err.Error(), "the data is over the limit "+limit) || strings.Contains(err.Error(), "--limit") {
+			t.Errorf("%.200v", err)
+		}
+	}
+}
