@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -70,6 +71,10 @@ func (o *Orders) place(w http.ResponseWriter, r *http.Request) {
 	}
 	placed.OrderID, placed.PlacedAt, placed.TotalMinor = "ord_"+rand.Text(), now(), 0
 	for _, l := range placed.Lines {
+		if l.UnitMinor > 0 && l.Quantity > (math.MaxInt64-placed.TotalMinor)/l.UnitMinor {
+			fail(w, http.StatusUnprocessableEntity, errTotal)
+			return
+		}
 		placed.TotalMinor += l.Quantity * l.UnitMinor
 	}
 	order := Order{placed.OrderID, placed.CustomerID, placed.TotalMinor, placed.Currency, placed.PlacedAt, "placed"}
@@ -78,6 +83,8 @@ func (o *Orders) place(w http.ResponseWriter, r *http.Request) {
 		return &order, errors.Join(err, o.tell(ctx, tx, events.OrderPlacedV1Type, order.OrderID, placed))
 	})
 }
+
+var errTotal = errors.New("the total of the lines is more than an order can have")
 
 func now() codec.DateTime { return codec.At(time.Now().UTC()) }
 

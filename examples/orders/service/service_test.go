@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	"github.com/treaty-events/treaty"
 	"github.com/treaty-events/treaty/broker"
 	"github.com/treaty-events/treaty/broker/amqp"
+	"github.com/treaty-events/treaty/broker/embedded"
 	"github.com/treaty-events/treaty/broker/kafka"
 	"github.com/treaty-events/treaty/broker/nats"
 	"github.com/treaty-events/treaty/broker/pubsub"
@@ -79,6 +81,45 @@ func TestService(t *testing.T) {
 			t.Parallel()
 			story(t, setting{orders: scheme + "://" + at, shared: true})
 		})
+	}
+}
+
+// An order that the contract does not allow is refused, and so is one whose total is no
+// number that it has: nothing is stored of them.
+func TestRefused(t *testing.T) {
+	c, err := treaty.Load(t.Context(), os.DirFS(contracts(t, false)), "orders.asyncapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := broker.Open(t.Context(), "embedded:"+t.TempDir(), embedded.Adapter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	mux := http.NewServeMux()
+	o, err := newOrders(t.Context(), mux, c, b, filepath.Join(t.TempDir(), "orders.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.db.Close()
+	for lines, want := range map[string]int{
+		`{"sku":"MUG","quantity":1,"unit_minor":9223372036854775807}`:                                                              http.StatusOK,
+		`{"sku":"MUG","quantity":4611686018427387904,"unit_minor":4}`:                                                              http.StatusUnprocessableEntity,
+		`{"sku":"MUG","quantity":1,"unit_minor":9223372036854775807},{"sku":"MUG","quantity":1,"unit_minor":1}`:                    http.StatusUnprocessableEntity,
+		`{"sku":"MUG","quantity":-4611686018427387904,"unit_minor":4}`:                                                             http.StatusUnprocessableEntity,
+		`{"sku":"MUG","quantity":1,"unit_minor":-1}`:                                                                               http.StatusUnprocessableEntity,
+		`{"sku":"MUG","quantity":0,"unit_minor":1}`:                                                                                http.StatusUnprocessableEntity,
+		`{"sku":"MUG","quantity":-1,"unit_minor":9223372036854775807},{"sku":"MUG","quantity":2,"unit_minor":9223372036854775807}`: http.StatusUnprocessableEntity,
+	} {
+		answer := httptest.NewRecorder()
+		mux.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), "POST", "/orders", strings.NewReader(`{"customer_id":"c_9","currency":"USD","lines":[`+lines+`]}`)))
+		if answer.Code != want {
+			t.Errorf("%s: the answer is %d %s", lines, answer.Code, answer.Body)
+		}
+	}
+	var orders int
+	if err := o.db.QueryRow("SELECT count(*) FROM orders").Scan(&orders); err != nil || orders != 1 {
+		t.Errorf("%d orders are stored: %v", orders, err)
 	}
 }
 
