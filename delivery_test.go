@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -602,5 +604,26 @@ func TestReplayThroughAnOutage(t *testing.T) {
 	}
 	if n := calls.Load(); n != sent {
 		t.Errorf("%d of %d events were handled", n, sent)
+	}
+}
+
+// Whoever looks at a dead letter finds each of its extensions in the documentation.
+func TestDeadLetterDocumented(t *testing.T) {
+	code, err := os.ReadFile("deadletter.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("docs/delivery.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`"dlq[a-z]+"`).FindAllString(string(code), -1)
+	if len(names) < 8 {
+		t.Fatalf("dead letters have %q alone", names)
+	}
+	for _, name := range names {
+		if row := regexp.MustCompile("(?m)^\\|[^|]*`" + strings.Trim(name, `"`) + "`"); !row.Match(page) {
+			t.Errorf("docs/delivery.md does not say what %s is", name)
+		}
 	}
 }
