@@ -468,6 +468,9 @@ func (p *publishing) hold(events []candidate) error {
 			continue
 		}
 		key, err := topology.Key(m.Channel, c.event)
+		if err == nil {
+			err = topology.KnownAgain(m.Channel, c.event)
+		}
 		if err != nil {
 			p.reject(malformed, "", "%s: %v", c.name, err)
 			continue
