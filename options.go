@@ -127,7 +127,8 @@ type EntryHook interface {
 	Entered(ctx context.Context, e *Event, err error)
 }
 
-// OutcomeHook is told what became of each delivery.
+// OutcomeHook is told what became of each delivery. One that panics, or ends its
+// goroutine, is said in the log, and stops no event.
 type OutcomeHook interface {
 	Outcome(ctx context.Context, o Outcome)
 }
