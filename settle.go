@@ -21,6 +21,7 @@ type settler struct {
 	idle     sync.Cond
 
 	settling, remembered []*task // what run has in hand, and what of it is to be acknowledged
+	ids                  []store.Identity
 }
 
 func (s *settler) add(t *task) {
@@ -42,7 +43,6 @@ func (s *settler) run() {
 			go s.run()
 		}
 	}()
-	var ids []store.Identity
 	for {
 		for len(s.remembered) > 0 {
 			t := s.remembered[0]
@@ -65,7 +65,7 @@ func (s *settler) run() {
 		}
 		s.handled, s.spare, s.settling = s.spare, nil, batch
 		s.mu.Unlock()
-		ids = ids[:0]
+		ids := s.ids[:0]
 		for _, t := range batch {
 			if t.claimed.Load() {
 				ids = append(ids, t.id)
@@ -75,6 +75,7 @@ func (s *settler) run() {
 			s.remembered = batch
 		}
 		clear(ids)
+		s.ids = ids
 	}
 }
 
