@@ -616,18 +616,18 @@ type task struct {
 	message  *hold.Message
 	event    event.Event
 	id       store.Identity
+	claimed  atomic.Bool
 	keyed    bool
 	replayed bool // read beside the group, which remembers nothing of it
+	skip     bool // nobody handles it
 	checked  bool
-	holds    bool // one of the places of its inlet
-	claimed  atomic.Bool
-	fault    *fault // why it goes to the dead letter
-	tries    int    // how often its handler has failed
-	stumbles int    // over the store or the dead letter
+	holds    bool   // one of the places of its inlet
+	handling bool   // its handler is being called
 	result   Result // once it is to be acknowledged
+	tries    int32  // how often its handler has failed
+	stumbles int32  // over the store or the dead letter
+	fault    *fault // why it goes to the dead letter
 	took     time.Duration
-	skip     bool          // nobody handles it
-	handling bool          // its handler is being called
 	wait     time.Duration // until it is processed again, where a hook that is told so ends the goroutine
 
 	next         *task
@@ -715,7 +715,7 @@ func (c *Consumer) process(t *task) time.Duration {
 	}
 	if d := t.message.Delivery; d != nil && d.Expires > 0 && !t.event.Time.IsZero() && c.now().After(t.event.Time.Add(d.Expires)) {
 		if t.tries > 0 { // somebody would look for it
-			t.fault = &fault{Exhausted, fmt.Errorf("its handler failed, and the time within which it is worth handling (expires: %s) is over", d.Expires), t.tries}
+			t.fault = &fault{Exhausted, fmt.Errorf("its handler failed, and the time within which it is worth handling (expires: %s) is over", d.Expires), int(t.tries)}
 			return c.bury(t)
 		}
 		c.acknowledge(t, Expired)
@@ -935,7 +935,7 @@ func (c *Consumer) failed(t *task, err error) time.Duration {
 func (c *Consumer) stumble(t *task, over string, err error) time.Duration {
 	t.stumbles++
 	c.log.Log(c.ctx, slog.LevelError, over+" fails; the event waits", "group", c.group, "channel", t.inlet.Name, "type", t.event.Type, "id", t.event.ID, "times", t.stumbles, "err", err)
-	return broker.Backoff(t.stumbles - 1)
+	return broker.Backoff(int(t.stumbles) - 1)
 }
 
 // acknowledge settles what needs no remembering.

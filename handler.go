@@ -23,7 +23,7 @@ type Delivered struct {
 // Attempt counts how often this delivery has been handed to its handler, this time
 // included: on every broker alike, and whatever else had the broker deliver it
 // again. What a process did that died is not counted.
-func (d *Delivered) Attempt() int { return d.task.tries + 1 }
+func (d *Delivered) Attempt() int { return int(d.task.tries) + 1 }
 
 // Deliveries counts how often the broker has delivered the event, this time
 // included, as far as it counts: to processes that died or gave it back unhandled
