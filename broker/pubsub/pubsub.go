@@ -16,6 +16,10 @@
 //	pubsub.retention     how long the topic keeps messages, 10m to 31 days as time.ParseDuration reads it
 //	pubsub.ackDeadline   seconds until what a lost member had comes to another, 10 to 600; 60
 //
+// What a member has not settled when it ends goes back to the service, and comes to
+// another at once. What the service sends on the stream while that ends, and what a
+// member has that vanishes, comes after pubsub.ackDeadline.
+//
 // A subscription begins when it is made: a start from the earliest or a time is
 // refused. (Pub/Sub can seek where the topic has a retention; this adapter does
 // not.)
@@ -333,9 +337,8 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	subscriber.ReceiveSettings.MinDurationPerAckExtension = time.Duration(deadline) * time.Second
 	subscriber.ReceiveSettings.MaxDurationPerAckExtension = time.Duration(deadline) * time.Second // otherwise the stream asks for 60 s
 	subscriber.ReceiveSettings.MaxExtension = 24 * time.Hour
-	subscriber.ReceiveSettings.ShutdownOptions = &pubsub.ShutdownOptions{Behavior: pubsub.ShutdownBehaviorNackImmediately, Timeout: 2 * time.Second}
 	running, cancel := context.WithCancel(context.Background())
-	s := &subscription{Gate: gate.New(inFlight, handle), broker: b, address: channel.Address, cancel: cancel, ended: make(chan struct{})}
+	s := &subscription{Gate: gate.New(inFlight, handle), broker: b, address: channel.Address, cancel: cancel, ended: make(chan struct{}), held: map[*pubsub.Message]bool{}}
 	if options.Group == "" {
 		s.forget = func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -367,8 +370,9 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 					d.message.Headers = append(d.message.Headers, event.Header{Name: name, Value: event.TextValue(v)})
 				}
 			}
+			s.hold(m)
 			if !s.Deliver(d) {
-				m.Nack()
+				s.giveBack(m)
 			}
 		})
 		s.Gate.Close(b.fail("subscribe", channel.Address, err))
@@ -384,14 +388,68 @@ type subscription struct {
 	forget  func() // nil where the subscription stays
 	ended   chan struct{}
 	once    sync.Once
+
+	mu   sync.Mutex
+	held map[*pubsub.Message]bool // neither acknowledged nor given back
+	left bool                     // nothing is held any more
 }
+
+// hold notes that a message has come.
+func (s *subscription) hold(m *pubsub.Message) {
+	s.mu.Lock()
+	s.held[m] = true
+	s.mu.Unlock()
+}
+
+// release reports whether a message is still to be settled, which is then up to who
+// asked.
+func (s *subscription) release(m *pubsub.Message) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := s.held[m]
+	delete(s.held, m)
+	return held
+}
+
+// giveBack is for a message that came while the subscription ends, or waited to come
+// again. It goes back to the service with all others: what is given back before comes
+// here again as long as the stream is there, and goes down with it, and the client may
+// still extend it a moment after, both of which have it wait for its deadline.
+func (s *subscription) giveBack(m *pubsub.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left && s.held[m] {
+		delete(s.held, m)
+		m.Nack()
+	}
+}
+
+// leave gives back all that is held, and whatever comes from now on.
+func (s *subscription) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left = true
+	for m := range s.held {
+		m.Nack()
+	}
+	clear(s.held)
+}
+
+// letGo is how long Stop waits until the service has been told what was settled, and
+// what goes back to it: the client has done so when Receive returns, as long as it is
+// asked for no end by a time, after which it goes on in the background.
+const letGo = 2 * time.Second
 
 func (s *subscription) Stop(ctx context.Context) error {
 	s.Close(nil)
 	err := s.Drain(ctx)
 	s.once.Do(func() {
 		s.cancel()
-		<-s.ended
+		s.leave()
+		select {
+		case <-s.ended:
+		case <-time.After(letGo):
+		}
 		if s.forget != nil {
 			s.forget()
 		}
@@ -424,7 +482,9 @@ func (d *delivery) Ack() error {
 	if d.settled.Swap(true) {
 		return nil
 	}
-	d.m.Ack()
+	if d.s.release(d.m) { // and has not been given back
+		d.m.Ack()
+	}
 	d.s.Settled()
 	return nil
 }
@@ -440,6 +500,6 @@ func (d *delivery) NakWithDelay(delay time.Duration) error {
 		return nil
 	}
 	next := &delivery{s: d.s, m: d.m, message: d.message, attempt: d.attempt + 1}
-	d.s.Again(delay, func() broker.Delivery { return next }, d.m.Nack)
+	d.s.Again(delay, func() broker.Delivery { return next }, func() { d.s.giveBack(d.m) })
 	return nil
 }
