@@ -192,6 +192,19 @@ var mixture = []what{
 	{parts: 2, action: StoreFull}, {parts: 2, action: DeadRefused},
 }
 
+// late is whether it is of the outbox, or of those who replay or join late.
+func (w *what) late() bool {
+	switch {
+	case w.kind == Undone, w.kill == BeforeCommit, w.kill == AfterCommit, w.kill == BeforeMark:
+		return true
+	}
+	switch w.action {
+	case ServiceKilled, ServicePaused, Replaying, SnapshotJoin, RequestJoin:
+		return true
+	}
+	return false
+}
+
 // plan makes the plan of a run.
 func plan(c *Config) *Plan {
 	r := rand.New(rand.NewPCG(c.Seed, 0x7265747479))
@@ -211,6 +224,9 @@ func plan(c *Config) *Plan {
 		return n
 	}
 	for _, w := range mixture {
+		if c.Plain && w.late() {
+			continue
+		}
 		count := max(1, (c.Faults*w.parts+parts/2)/parts)
 		if c.Members > 1 && w.action == Replaced {
 			count *= 3 // which is where members come and go
@@ -281,7 +297,7 @@ func plan(c *Config) *Plan {
 		if e.Outbox = e.Outbox || e.Kind == Undone; e.Outbox {
 			key -= key % 4
 		}
-		e.Outbox = ofOutbox(key) && !e.Raw
+		e.Outbox = ofOutbox(key) && !e.Raw && !c.Plain
 		e.Key = fmt.Sprintf("k%d", key)
 		e.Pad = r.IntN(200)
 		if r.IntN(50) == 0 {

@@ -11,10 +11,12 @@
 // The processes that [Run] starts are all the program that calls it: [Child] is
 // what they do. One is the embedded broker, one publishes, some change rows of a
 // database and have the events of the changes relayed from its outbox, and some
-// consume, replay, or join late and are bootstrapped. Every one writes what it does into files that are only ever appended
-// to, so that what a killed one did is there, too:
+// consume, replay, or join late and are bootstrapped. Every one writes what it
+// does into files that are only ever appended to, so that what a killed one did
+// is there, too:
 //
 //	producer.jsonl  what is about to be published or committed, and what was
+//	                acknowledged
 //	late.jsonl      what those got who read what was before they came
 //	consumer.jsonl  handlers entered, effects, what was settled and how
 //	run.jsonl       the processes begun, ended and killed; the faults
@@ -43,6 +45,7 @@ type Config struct {
 	Restart []string      // the command that kills the broker of that URL and starts it again; none: it is not killed
 	Store   string        // memory (otherwise), bolt; inbox: the SQL inbox in an SQLite file
 	Members int           // of the group at a time; 1
+	Plain   bool          // nothing goes through an outbox, and nobody replays or joins late
 	Break   string        // a fault that is built into the runtime, see breaks
 	Dir     string        // for records; otherwise a folder that is gone when all was well
 	Log     io.Writer     `json:"-"` // where the run says what it does; nil is nowhere

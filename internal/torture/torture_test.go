@@ -108,7 +108,7 @@ func TestCatches(t *testing.T) {
 		t.Skip("it takes half a minute")
 	}
 	var all sync.WaitGroup
-	room := make(chan bool, 10) // they wait most of the time
+	room := make(chan bool, 8) // they wait most of the time
 	for _, test := range []struct{ broken, store, want string }{
 		{"", "bolt", ""}, // and is quiet otherwise
 		{"done", "bolt", "is lost: it has had no effect, and is in no dead letter"},
@@ -133,15 +133,21 @@ func TestCatches(t *testing.T) {
 		{"outbox-transaction", "memory", "was rolled back, and was published"},
 		{"outbox-order", "memory", "had its effect behind event"},
 	} {
+		// What is not about them is noticed without the outbox and those who come late.
+		plain := !strings.Contains(test.broken, "-") || test.broken == "dead-letter"
+		if raceEnabled && !plain {
+			t.Logf("%s is not run: the database in Go is ten times slower with the race detector", test.broken)
+			continue
+		}
 		all.Go(func() {
 			room <- true
 			defer func() { <-room }()
-			patience := 6 * time.Second
+			patience := 10 * time.Second
 			if test.broken == "" {
 				patience = 0
 			}
 			// Slowly enough that the producer is not done before it is killed.
-			r, err := Run(t.Context(), Config{Seed: 7, Events: 2000, Faults: 100, Pace: 500, Store: test.store, AckWait: time.Second, Patience: patience, Break: test.broken, Dir: t.TempDir()})
+			r, err := Run(t.Context(), Config{Seed: 7, Events: 2000, Faults: 100, Pace: 500, Store: test.store, AckWait: time.Second, Patience: patience, Plain: plain, Break: test.broken, Dir: t.TempDir()})
 			if err != nil {
 				t.Errorf("%s: %v", test.broken, err)
 				return
