@@ -398,8 +398,15 @@ func order(s *suite) {
 	}
 	s.publish(c, batch[:len(batch)/2]...)
 	s.publish(c, batch[len(batch)/2:]...)
-	var next [keys]int
-	for range batch {
+	s.ordered(box, keys, len(batch))
+}
+
+// ordered takes so many messages, which say their key and their number of that key,
+// and each key's in order.
+func (s *suite) ordered(box *inbox, keys, of int) {
+	s.Helper()
+	next := make([]int, keys)
+	for range of {
 		var key, n int
 		fmt.Sscan(string(box.next().Message().Body), &key, &n)
 		if n != next[key] {
@@ -536,16 +543,7 @@ func started(s *suite) {
 	if err := none(); err != nil {
 		s.Errorf("nothing was published: %v", err)
 	}
-	var next [keys]int
-	for range calls * of {
-		var key, n int
-		fmt.Sscan(string(box.next().Message().Body), &key, &n)
-		if n != next[key] {
-			s.Fatalf("of key %d number %d came where %d was due", key, n, next[key])
-		}
-		next[key]++
-	}
-	box.quiet()
+	s.ordered(box, keys, calls*of)
 	ctx, cancel := context.WithCancel(s.ctx())
 	cancel()
 	if err := b.Start(ctx, c, message("x"))(); !errors.Is(err, context.Canceled) {
