@@ -16,9 +16,11 @@
 //	pubsub.retention     how long the topic keeps messages, 10m to 31 days as time.ParseDuration reads it
 //	pubsub.ackDeadline   seconds until what a lost member had comes to another, 10 to 600; 60
 //
-// What a member has not settled when it ends goes back to the service, and comes to
-// another at once. What the service sends on the stream while that ends, and what a
-// member has that vanishes, comes after pubsub.ackDeadline.
+// What a member has not settled when it ends goes back to the service before the
+// connection is closed, and comes to another at once, unless the service sends it, or
+// something behind it, on the stream that is just ending: then it comes, and with it
+// what is behind it of its key, after pubsub.ackDeadline, as what a member had does
+// that vanishes.
 //
 // A subscription begins when it is made: a start from the earliest or a time is
 // refused. (Pub/Sub can seek where the topic has a retention; this adapter does
