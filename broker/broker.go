@@ -161,9 +161,11 @@ type Subscription interface {
 	// not be again. What is unsettled may still be settled until the Broker is closed
 	// or ctx ends, which Stop waits for.
 	Stop(ctx context.Context) error
-	// Done is closed when the subscription has ended, stopped or broken for good.
+	// Done is closed when the subscription has ended: stopped, broken for good, or a
+	// reader's that came to its end.
 	Done() <-chan struct{}
-	// Err is why it broke; nil while it runs, and when it was stopped.
+	// Err is why it broke, ErrClosed where the Broker was closed; nil while it runs,
+	// when it was stopped, and at the end of a reader.
 	Err() error
 }
 

@@ -428,6 +428,8 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	}
 	var consumer jetstream.Consumer
 	if options.Group == "" {
+		// It is the reader that knows what came, and what is to come again.
+		c.AckPolicy, c.AckWait, c.MaxAckPending = jetstream.AckNonePolicy, 0, 0
 		c.InactiveThreshold = 5 * time.Minute
 		consumer, err = b.js.CreateConsumer(ctx, stream, c)
 	} else {
@@ -437,21 +439,23 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	if err != nil {
 		return nil, b.fail("subscribe", channel.Address, err)
 	}
-	s := &subscription{Gate: gate.New(inFlight, handle), broker: b, address: channel.Address, stream: stream, config: c, consumer: consumer, inFlight: inFlight, until: math.MaxUint64}
+	s := &subscription{Gate: gate.New(inFlight, handle), broker: b, address: channel.Address, stream: stream, config: c, consumer: consumer, inFlight: inFlight}
+	if options.Group == "" {
+		s.reader = &reader{last: consumer.CachedInfo().Delivered.Stream, until: math.MaxUint64}
+	}
 	if options.End {
-		if s.until, err = b.lastOf(ctx, stream, channel.Address); err != nil {
+		if s.reader.until, err = b.lastOf(ctx, stream, channel.Address); err != nil {
 			return nil, b.fail("subscribe", channel.Address, err)
 		}
 	}
-	s.last.Store(consumer.CachedInfo().Delivered.Stream)
 	if options.Group != "" && channel.Setting("nats.singleActive", "") == "true" {
 		return s, s.standBy(ctx, channel)
 	}
 	if err := s.consume(0); err != nil {
 		return nil, b.fail("subscribe", channel.Address, err)
 	}
-	if options.End {
-		go s.finish()
+	if s.reader != nil {
+		go s.attend()
 	}
 	return s, nil
 }
@@ -507,50 +511,6 @@ func (b *Broker) sameChannel(asked, have jetstream.ConsumerConfig) error {
 		"name one of the groups otherwise, or give the channels streams of their own")
 }
 
-// lastOf is the last message that a channel has, by its sequence; 0 for none.
-func (b *Broker) lastOf(ctx context.Context, stream, subject string) (uint64, error) {
-	s, err := b.js.Stream(ctx, stream)
-	if err != nil {
-		return 0, err
-	}
-	m, err := s.GetLastMsgForSubject(ctx, subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	return m.Sequence, nil
-}
-
-// lookAgain is how often a reader with an end asks whether all is settled.
-const lookAgain = 100 * time.Millisecond
-
-// finish ends a reader once all that it is to bring is settled, as the server has
-// it: what was lost on the way to us is not, and comes again.
-func (s *subscription) finish() {
-	for {
-		s.mu.Lock()
-		consumer := s.consumer
-		s.mu.Unlock()
-		ctx, cancel := context.WithTimeout(context.Background(), pullWait)
-		info, err := consumer.Info(ctx)
-		cancel()
-		if err == nil && (info.NumPending == 0 || info.Delivered.Stream >= s.until || s.until == 0) && info.NumAckPending == 0 {
-			s.Close(nil)
-			return
-		}
-		if errors.Is(err, jetstream.ErrConsumerNotFound) {
-			s.look()
-		}
-		select {
-		case <-time.After(lookAgain):
-		case <-s.Done():
-			return
-		}
-	}
-}
-
 // chunk is how many deliveries are made at a time, unless they are of more than
 // large bytes: who holds one of them holds all.
 const (
@@ -565,9 +525,8 @@ type subscription struct {
 	stream   string
 	config   jetstream.ConsumerConfig
 	inFlight int
-	until    uint64        // the last of the stream that is to come
-	last     atomic.Uint64 // of the stream, that came
-	looking  atomic.Bool   // after a consumer that may be gone
+	looking  atomic.Bool // after a consumer that may be gone
+	reader   *reader     // nil where there is a group
 
 	mu        sync.Mutex
 	consumer  jetstream.Consumer
@@ -586,6 +545,10 @@ func (s *subscription) consume(connection uint64) error {
 	}
 	var made []delivery // some at a time, by one callback after the other
 	var headers []event.Header
+	generation := 0
+	if s.reader != nil {
+		generation = s.reader.begin()
+	}
 	consuming, err := s.consumer.Consume(func(m jetstream.Msg) {
 		data := m.Data()
 		var d *delivery
@@ -611,13 +574,9 @@ func (s *subscription) consume(connection uint64) error {
 		if len(data) > 0 {
 			d.message.Body = data
 		}
-		if s.config.Durable == "" {
-			at := d.meta().Sequence.Stream
-			s.last.Store(max(s.last.Load(), at))
-			if at > s.until {
-				_ = m.Ack()
-				return
-			}
+		if s.reader != nil {
+			s.read(d, generation)
+			return
 		}
 		if s.lead != nil && s.broker.conn.Stats().Reconnects != connection {
 			select {
@@ -666,7 +625,7 @@ func (s *subscription) look() {
 // gone is for a consumer that is gone. A reader's is made again behind what came;
 // that of a group was its place, and nobody can tell where to go on.
 func (s *subscription) gone(err error) {
-	if s.config.Durable == "" {
+	if s.reader != nil {
 		err = s.again()
 	}
 	if err != nil {
@@ -679,35 +638,6 @@ func (s *subscription) end(err error) {
 	s.Close(s.broker.fail("subscribe", s.address, err))
 	if s.lead != nil {
 		s.lead.cancel()
-	}
-}
-
-// again makes a reader's consumer again.
-func (s *subscription) again() error {
-	c := s.config
-	c.DeliverPolicy, c.OptStartSeq, c.OptStartTime = jetstream.DeliverByStartSequencePolicy, s.last.Load()+1, nil
-	for n := 0; ; n++ {
-		ctx, cancel := context.WithTimeout(context.Background(), pullWait)
-		consumer, err := s.broker.js.CreateConsumer(ctx, s.stream, c)
-		cancel()
-		if err == nil {
-			s.mu.Lock()
-			before := s.consuming
-			s.consumer, s.consuming = consumer, nil
-			s.mu.Unlock()
-			if before != nil {
-				before.Stop()
-			}
-			return s.consume(0)
-		}
-		if errors.Is(err, jetstream.ErrStreamNotFound) || s.broker.conn.IsClosed() {
-			return err
-		}
-		select {
-		case <-time.After(broker.Backoff(n)):
-		case <-s.Done():
-			return nil
-		}
 	}
 }
 
@@ -753,7 +683,7 @@ func (s *subscription) Stop(ctx context.Context) error {
 	if s.lead != nil {
 		s.lead.leave(ctx)
 	}
-	if s.config.Durable == "" && s.broker.conn.IsConnected() { // otherwise the server forgets it by itself
+	if s.reader != nil && s.broker.conn.IsConnected() { // otherwise the server forgets it by itself
 		s.mu.Lock()
 		consumer := s.consumer
 		s.mu.Unlock()
@@ -768,6 +698,7 @@ type delivery struct {
 	message event.Message
 	msg     jetstream.Msg
 	s       *subscription
+	attempt int // of a reader's that came again
 	settled atomic.Bool
 }
 
@@ -784,19 +715,28 @@ func (d *delivery) meta() jetstream.MsgMetadata {
 
 func (d *delivery) Position() string { return strconv.FormatUint(d.meta().Sequence.Stream, 10) }
 func (d *delivery) Time() time.Time  { return d.meta().Timestamp }
-func (d *delivery) Attempt() int     { return int(d.meta().NumDelivered) }
+
+func (d *delivery) Attempt() int {
+	if d.s.reader != nil {
+		return max(d.attempt, 1)
+	}
+	return int(d.meta().NumDelivered)
+}
 
 func (d *delivery) settle(by func() error) error {
 	if d.settled.Swap(true) {
 		return nil
 	}
-	err := by()
+	var err error
+	if d.s.reader == nil { // whose server keeps no account
+		err = by()
+	}
 	d.s.Settled()
 	return d.s.broker.fail("settle", d.msg.Subject(), err)
 }
 
 func (d *delivery) Ack() error  { return d.settle(d.msg.Ack) }
-func (d *delivery) Nak() error  { return d.settle(d.giveBack) }
+func (d *delivery) Nak() error  { return d.NakWithDelay(0) }
 func (d *delivery) Term() error { return d.settle(d.msg.Term) }
 
 // giveBack returns a message. One of a member that ends, where one at a time is
@@ -815,11 +755,21 @@ func (d *delivery) giveBack() error {
 }
 
 func (d *delivery) NakWithDelay(delay time.Duration) error {
+	if d.s.reader != nil {
+		if !d.settled.Swap(true) {
+			next := &delivery{message: d.message, msg: d.msg, s: d.s, attempt: d.Attempt() + 1}
+			d.s.Again(delay, func() broker.Delivery { return next }, func() {})
+		}
+		return nil
+	}
+	if delay <= 0 {
+		return d.settle(d.giveBack)
+	}
 	return d.settle(func() error { return d.msg.NakWithDelay(delay) })
 }
 
 func (d *delivery) InProgress() error {
-	if d.settled.Load() {
+	if d.settled.Load() || d.s.reader != nil {
 		return nil
 	}
 	return d.s.broker.fail("settle", d.msg.Subject(), d.msg.InProgress())
