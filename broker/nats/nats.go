@@ -327,6 +327,22 @@ func (b *Broker) Declare(ctx context.Context, channel broker.Channel) error {
 	return b.fail("declare", channel.Address, err)
 }
 
+// answerWait is how long an answer may take until it is taken for lost.
+const answerWait = 2 * time.Second
+
+// ask asks the server something that changes nothing, and once more where the answer
+// may have been lost with its connection, as long as ctx lets it.
+func ask(ctx context.Context, question func(context.Context) error) error {
+	for {
+		asking, cancel := context.WithTimeout(ctx, answerWait)
+		err := question(asking)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
 // Check compares nats.replicas, nats.maxAge, nats.duplicateWindow and
 // nats.storage, those that are set, with the stream that has the subject. A server
 // that is embedded is alone, and has no replicas.
@@ -334,14 +350,18 @@ func (b *Broker) Check(ctx context.Context, channel broker.Channel) error {
 	if err := b.subject("check", channel.Address); err != nil {
 		return err
 	}
-	stream, err := b.js.StreamNameBySubject(ctx, channel.Address)
 	var have *jetstream.StreamInfo
-	if err == nil {
-		var s jetstream.Stream
-		if s, err = b.js.Stream(ctx, stream); err == nil {
+	err := ask(ctx, func(ctx context.Context) error {
+		stream, err := b.js.StreamNameBySubject(ctx, channel.Address)
+		if err != nil {
+			return err
+		}
+		s, err := b.js.Stream(ctx, stream)
+		if err == nil {
 			have = s.CachedInfo()
 		}
-	}
+		return err
+	})
 	if err != nil {
 		return b.fail("check", channel.Address, err)
 	}
@@ -408,7 +428,11 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	if err := b.declare(ctx, channel); err != nil {
 		return nil, err
 	}
-	stream, err := b.js.StreamNameBySubject(ctx, channel.Address)
+	var stream string
+	err := ask(ctx, func(ctx context.Context) (err error) {
+		stream, err = b.js.StreamNameBySubject(ctx, channel.Address)
+		return err
+	})
 	if err != nil {
 		return nil, b.fail("subscribe", channel.Address, err)
 	}
@@ -462,7 +486,11 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 
 // durable makes the consumer of a group, or finds it and raises what it asks for.
 func (b *Broker) durable(ctx context.Context, stream string, c jetstream.ConsumerConfig) (jetstream.Consumer, error) {
-	consumer, err := b.js.Consumer(ctx, stream, c.Durable)
+	var consumer jetstream.Consumer
+	err := ask(ctx, func(ctx context.Context) (err error) {
+		consumer, err = b.js.Consumer(ctx, stream, c.Durable)
+		return err
+	})
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		consumer, err = b.js.CreateConsumer(ctx, stream, c)
 		if errors.Is(err, jetstream.ErrConsumerExists) { // another was quicker, and asked for something else

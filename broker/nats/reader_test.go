@@ -1,7 +1,11 @@
 package nats_test
 
 import (
+	"context"
+	"io"
+	"net"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,4 +69,65 @@ func TestReaderOfCutConnections(t *testing.T) {
 		default:
 		}
 	}
+}
+
+// TestAnswersLost: a question whose answer was lost with the connection is asked again,
+// long before its context ends.
+func TestAnswersLost(t *testing.T) {
+	url := "nats://" + alone(t).Addr().String()
+	c := declared(t, open(t, url), nil)
+	address, lossy := losing(t, url[len("nats://"):])
+	b := open(t, "nats://"+address)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // more than the test may take
+	defer cancel()
+	lossy.Store(true)
+	if err := b.(broker.Checker).Check(ctx, c); err != nil {
+		t.Error(err)
+	}
+	lossy.Store(true)
+	s, err := b.Subscribe(ctx, c, broker.Options{Group: "g"}, func(broker.Delivery) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// losing is the address of a proxy to a server that loses what the server says next,
+// and the connection, once it is told to.
+func losing(t *testing.T, to string) (string, *atomic.Bool) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	lossy := &atomic.Bool{}
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(out, in); out.Close() }()
+			go func() {
+				defer in.Close()
+				defer out.Close()
+				some := make([]byte, 64<<10)
+				for {
+					n, err := out.Read(some)
+					if err != nil || lossy.Swap(false) {
+						return
+					}
+					_, _ = in.Write(some[:n])
+				}
+			}()
+		}
+	}()
+	return l.Addr().String(), lossy
 }
