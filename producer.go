@@ -27,7 +27,6 @@ import (
 type Producer struct {
 	settings
 	broker   broker.Broker
-	starter  broker.Starter // the broker, where it is one
 	features broker.Features
 	contract *hold.Contract
 	routes   map[string][]*outlet // by event type
@@ -58,7 +57,6 @@ func NewProducer(c *contract.Contract, b broker.Broker, options ...ProducerOptio
 	for _, o := range options {
 		o.producer(&p.settings)
 	}
-	p.starter, _ = b.(broker.Starter)
 	var err error
 	if p.contract, err = hold.Of(c, hold.Writer); err != nil {
 		return nil, fmt.Errorf("making a producer of %s: %w", c.Title, err)
@@ -240,20 +238,6 @@ func (p *Producer) Publish(ctx context.Context, kind, subject string, data any) 
 type call struct {
 	messages []broker.Message
 	outlets  []*outlet
-	later    []*contract.Message // of those whose message is made when it is sent
-}
-
-// encode makes the messages that were left for later, from one event to another.
-// None fails: what could be wrong with them has been looked at.
-func (c *call) encode(binding *event.Binding, events []*Event, from, to int) error {
-	for i := from; i < to; i++ {
-		if of := c.later[i]; of != nil {
-			if err := topology.Encode(binding, &c.messages[i].Message, events[i], of, true); err != nil {
-				return fmt.Errorf("publishing %s: it was found to be valid and could not be written, which is a fault of treaty's own: %w", events[i].Type, err)
-			}
-		}
-	}
-	return nil
 }
 
 // PublishEvents publishes whole events as they are. All are held to the contract
@@ -294,7 +278,7 @@ func (p *Producer) publish(ctx context.Context, channels []string, events []*Eve
 		p.warnBeside(ctx, c, events)
 	}
 	if err == nil {
-		if err = p.send(ctx, c, events); err == nil {
+		if err = p.send(ctx, c, len(events)); err == nil {
 			p.calls.Put(c) // what the broker may still have in hand is not used again
 		}
 	}
@@ -320,18 +304,15 @@ func (p *Producer) publish(ctx context.Context, channels []string, events []*Eve
 	return err
 }
 
-// share is how many events of a call one core holds to the contract, at least, since
-// the broker has nothing to do until all have been; and how many messages are given
-// at a time to one that begins to send before it has all.
+// share is how many events of a call one core makes messages of, at least: the
+// broker has nothing to do until all events have been held to the contract.
 const share = 64
 
 // encode holds events to the contract and makes their messages. Those of a large
-// call are shared among the cores. A Starter sends while messages are made; they are
-// left for later where nothing can be wrong with them any more.
+// call are shared among the cores.
 func (p *Producer) encode(c *call, channels []string, events []*Event) error {
 	c.messages = slices.Grow(c.messages[:0], len(events))[:len(events)]
 	c.outlets = slices.Grow(c.outlets[:0], len(events))[:len(events)]
-	c.later = slices.Grow(c.later[:0], len(events))[:len(events)]
 	var wrong []error
 	if parts := min(runtime.GOMAXPROCS(0), len(events)/share); parts < 2 {
 		wrong = p.encodePart(c, channels, events, 0, len(events))
@@ -362,13 +343,12 @@ func (p *Producer) encodePart(c *call, channels []string, events []*Event, from,
 		o, m, err := p.route(e, on)
 		if err == nil {
 			to := &c.messages[i]
-			if c.later[i] = nil; p.starter != nil && len(events) >= 2*share && m.ReadsJSON() && topology.IsJSON(m.Message) {
-				err, c.later[i] = e.Validate(), m.Message
-			} else {
-				err = topology.Encode(p.broker.Binding(), &to.Message, e, m.Message, false)
+			held := m.ReadsJSON() && topology.IsJSON(m.Message)
+			if held {
+				err = e.Validate()
 			}
 			if err == nil {
-				to.Key, err = keyed(o, e)
+				err = topology.Encode(p.broker.Binding(), &to.Message, e, m.Message, held)
 			}
 			if err != nil {
 				err = &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
@@ -448,14 +428,7 @@ func (p *Producer) unknown(kind string) Problem {
 }
 
 // send sends messages, those of each channel in one go.
-func (p *Producer) send(ctx context.Context, c *call, events []*Event) error {
-	n := len(events)
-	if p.starter != nil && n >= 2*share && !slices.ContainsFunc(c.outlets, func(o *outlet) bool { return o != c.outlets[0] }) {
-		return p.start(ctx, c, events)
-	}
-	if err := c.encode(p.broker.Binding(), events, 0, n); err != nil {
-		return err
-	}
+func (p *Producer) send(ctx context.Context, c *call, n int) error {
 	var failures broker.Failures
 	var sent []bool // nil as long as all are of one channel
 	for first := 0; first < n; first++ {
@@ -475,57 +448,30 @@ func (p *Producer) send(ctx context.Context, c *call, events []*Event) error {
 				}
 			}
 		}
-		collect(&failures, p.broker.Publish(ctx, o.at, messages...), len(messages), func(i int) int {
+		index := func(i int) int {
 			if at == nil {
 				return first + i
 			}
 			return at[i]
-		})
+		}
+		err := p.broker.Publish(ctx, o.at, messages...)
+		var failed *broker.PublishError
+		switch {
+		case err == nil:
+		case errors.As(err, &failed):
+			for _, f := range failed.Failed {
+				failures.Add(index(f.Index), f.Err)
+			}
+		default:
+			for i := range messages {
+				failures.Add(index(i), err)
+			}
+		}
 		if at == nil {
 			break
 		}
 	}
 	return failures.Err(n)
-}
-
-// start sends messages of one channel to a Starter, which has the first of them while
-// the others are made.
-func (p *Producer) start(ctx context.Context, c *call, events []*Event) error {
-	n := len(events)
-	waits := make([]func() error, 0, n/share+1)
-	var err error
-	for from := 0; from < n && err == nil; from += share {
-		to := min(from+share, n)
-		if err = c.encode(p.broker.Binding(), events, from, to); err == nil {
-			waits = append(waits, p.starter.Start(ctx, c.outlets[0].at, c.messages[from:to]...))
-		}
-	}
-	var failures broker.Failures
-	for i, wait := range waits {
-		from := i * share
-		collect(&failures, wait(), min(share, n-from), func(i int) int { return from + i })
-	}
-	for i := len(waits) * share; i < n; i++ {
-		failures.Add(i, err)
-	}
-	return failures.Err(n)
-}
-
-// collect notes which messages of so many were not published, by the index that each
-// has among all.
-func collect(failures *broker.Failures, err error, of int, index func(int) int) {
-	var failed *broker.PublishError
-	switch {
-	case err == nil:
-	case errors.As(err, &failed):
-		for _, f := range failed.Failed {
-			failures.Add(index(f.Index), f.Err)
-		}
-	default:
-		for i := range of {
-			failures.Add(index(i), err)
-		}
-	}
 }
 
 // Check holds an event to the contract without sending it: nil, or what

@@ -2,6 +2,7 @@ package treaty_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,7 +13,6 @@ import (
 	"time"
 
 	"github.com/treaty-events/treaty"
-	"github.com/treaty-events/treaty/broker"
 	memorybroker "github.com/treaty-events/treaty/broker/memory"
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/event"
@@ -169,70 +169,33 @@ func TestKeysThatCannotBe(t *testing.T) {
 	}
 }
 
-// starter is a broker that keeps what it is given, and fails what it is told to.
-type starter struct {
-	nowhere
-	got    []string
-	keys   []string
-	calls  int
-	failed map[int]error // by how many came before
-}
-
-func (s *starter) Start(_ context.Context, _ broker.Channel, messages ...broker.Message) func() error {
-	s.calls++
-	var failures broker.Failures
-	for i := range messages {
-		failures.Add(i, s.failed[len(s.got)])
-		s.got = append(s.got, string(messages[i].Body))
-		s.keys = append(s.keys, messages[i].Key)
-	}
-	return func() error { return failures.Err(len(messages)) }
-}
-
-func (s *starter) Publish(ctx context.Context, c broker.Channel, messages ...broker.Message) error {
-	return s.Start(ctx, c, messages...)()
-}
-
-// A broker that begins to send before it has all gets the messages that another
-// gets, and what it cannot send is told by its index among all.
-func TestStarter(t *testing.T) {
-	c := load(t, vary{})
-	var events []*treaty.Event
-	for i := range 1000 {
-		e, err := event.DecodeJSON(sized(i))
+// Data that a schema has read as JSON are written as they are; whatever a schema lets
+// pass, what is sent is an event with these data.
+func TestDataAsTheyAre(t *testing.T) {
+	b, c := memorybroker.New(), load(t, vary{edit: []string{"        payload:\n          type: object\n          required: [order]\n          properties:\n            order: {type: string}\n    x-delivery", "        payload: {}\n    x-delivery"}})
+	p := producer(t, c, b, treaty.Source("/orders"))
+	sent := 0
+	for _, text := range []string{`{"a":1}`, " 1\n", `"x"`, "null", `[[]]`, `1 2`, `{}}`, `{"a":1}{`, "\"\xff\"", `"\ud800"`, `{"a":1,"a":2}`, "", " ", `01`, `tru`, strings.Repeat("[", 600) + strings.Repeat("]", 600)} {
+		e, err := p.New("orders.cancelled.v1", "s", json.RawMessage(text))
 		if err != nil {
 			t.Fatal(err)
 		}
-		events = append(events, e)
-	}
-	whole, parts := &starter{}, &starter{failed: map[int]error{0: errors.New("first"), 777: errors.New("another"), 999: errors.New("last")}}
-	if err := producer(t, c, struct{ broker.Broker }{whole}).PublishEvents(t.Context(), events...); err != nil || whole.calls != 1 {
-		t.Fatalf("%v, in %d calls", err, whole.calls)
-	}
-	p := producer(t, c, parts)
-	err := p.PublishEvents(t.Context(), events...)
-	var failed *broker.PublishError
-	if !errors.As(err, &failed) || failed.Of != 1000 || len(failed.Failed) != 3 {
-		t.Fatalf("%v", err)
-	}
-	for i, want := range []broker.Failure{{Index: 0, Err: parts.failed[0]}, {Index: 777, Err: parts.failed[777]}, {Index: 999, Err: parts.failed[999]}} {
-		if failed.Failed[i] != want {
-			t.Errorf("%v failed, and not %v", failed.Failed[i], want)
-		}
-	}
-	if parts.calls < 2 || !slices.Equal(parts.got, whole.got) || !slices.Equal(parts.keys, whole.keys) {
-		t.Errorf("in %d calls it got others than in one", parts.calls)
-	}
-	// One that is not valid in itself keeps all back, and so does one whose data are
-	// not what its schema wants.
-	for _, spoil := range []func(*treaty.Event){func(e *treaty.Event) { e.Source = "no source" }, func(e *treaty.Event) { e.Data = append([]byte(nil), "{}{}"...) }} {
-		one := *events[900]
-		events[900] = &one
-		spoil(events[900])
-		before := len(parts.got)
+		err = p.PublishEvents(t.Context(), e)
+		all := b.Messages("orders")
 		var invalid *treaty.InvalidError
-		if err := p.PublishEvents(t.Context(), events...); !errors.As(err, &invalid) || invalid.ID != one.ID || len(parts.got) != before {
-			t.Errorf("%d were sent: %v", len(parts.got)-before, err)
+		switch {
+		case errors.As(err, &invalid) && len(all) == sent:
+		case err == nil && len(all) == sent+1:
+			sent++
+			got, err := event.DecodeJSON(all[sent-1].Body)
+			if err != nil || strings.TrimSpace(string(got.Data)) != strings.TrimSpace(text) {
+				t.Errorf("%q was sent as %q: %v", text, all[sent-1].Body, err)
+			}
+		default:
+			t.Errorf("%q: %d were sent, and %v", text, len(all)-sent, err)
 		}
+	}
+	if sent < 4 || sent > 8 {
+		t.Errorf("%d were sent", sent)
 	}
 }

@@ -47,15 +47,6 @@ type Broker interface {
 	Close() error
 }
 
-// Starter is a Broker that sends what it has been given while more is made ready.
-type Starter interface {
-	// Start begins to publish, and returns as soon as it does: behind the messages of
-	// every call of it that has returned, as far as they have a key in common. What it
-	// returns waits for the acknowledgements, and is then what Publish returns; it is to
-	// be called once. The messages are the broker's until then.
-	Start(ctx context.Context, channel Channel, messages ...Message) (wait func() error)
-}
-
 // Admin is a broker that can make and take away what carries a channel.
 type Admin interface {
 	// Declare makes what carries a channel where it is missing, and leaves alone

@@ -89,7 +89,7 @@ func Run(t *testing.T, h Harness) {
 		name string
 		run  func(*suite)
 	}{
-		{"Messages", messages}, {"Modes", modes}, {"Order", order}, {"Started", started}, {"Groups", groups}, {"Members", members}, {"Reader", reader}, {"ReaderEnds", readerEnds},
+		{"Messages", messages}, {"Modes", modes}, {"Order", order}, {"Groups", groups}, {"Members", members}, {"Reader", reader}, {"ReaderEnds", readerEnds},
 		{"Start", start}, {"StartTime", startTime}, {"Nak", nak}, {"NakWithDelay", nakWithDelay}, {"NakHoldsNobody", nakHoldsNobody},
 		{"Term", term}, {"Unsettled", unsettled}, {"AckWait", ackWait}, {"InFlight", inFlight}, {"Stop", stop}, {"SettledOnce", settledOnce},
 		{"Concurrent", concurrent}, {"Joining", joining}, {"Dedupe", dedupe}, {"Expires", expires}, {"Large", large}, {"LongHeader", longHeader}, {"Missing", missing}, {"Unrouted", unrouted},
@@ -502,52 +502,6 @@ func readerEnds(s *suite) {
 	s.same(sorted(got), append(slices.Clone(want), want[n-1]))
 	if settled.Load() < n {
 		s.Errorf("it was done when %d of %d were settled", settled.Load(), n)
-	}
-}
-
-// started: what is begun one call after the other, before any of it has been
-// acknowledged, arrives in order, and each call is told its own failures.
-func started(s *suite) {
-	b, ok := s.b.(broker.Starter)
-	if !ok {
-		s.Skip("the broker sends nothing until it has all")
-	}
-	c := s.channel()
-	box := s.subscribe(s.b, c, broker.Options{Group: "g"}, ack)
-	const keys, calls, of = 3, 20, 15
-	var waits [calls]func() error
-	for i := range waits {
-		var batch []broker.Message
-		for j := range of {
-			n := i*of + j
-			m := message(fmt.Sprintf("%d %d", n%keys, n/keys))
-			m.Key = "key" + strconv.Itoa(n%keys)
-			batch = append(batch, m)
-		}
-		if i == calls/2 && s.f.MaxBytes > 0 && s.f.MaxBytes < 64<<20 {
-			batch = append(batch, message(strings.Repeat("x", s.f.MaxBytes+1)))
-		}
-		waits[i] = b.Start(s.ctx(), c, batch...)
-	}
-	none := b.Start(s.ctx(), c)
-	for i, wait := range waits {
-		err := wait()
-		var p *broker.PublishError
-		if errors.As(err, &p) && i == calls/2 && errors.Is(err, broker.ErrTooLarge) && len(p.Failed) == 1 && p.Failed[0].Index == of {
-			continue
-		}
-		if err != nil {
-			s.Errorf("call %d: %v", i, err)
-		}
-	}
-	if err := none(); err != nil {
-		s.Errorf("nothing was published: %v", err)
-	}
-	s.ordered(box, keys, calls*of)
-	ctx, cancel := context.WithCancel(s.ctx())
-	cancel()
-	if err := b.Start(ctx, c, message("x"))(); !errors.Is(err, context.Canceled) {
-		s.Errorf("begun for nobody: %v", err)
 	}
 }
 

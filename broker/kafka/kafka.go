@@ -281,11 +281,6 @@ const maxTopic = 249
 
 func topicOf(c *broker.Channel) string { return c.Setting("kafka.topic", c.Address) }
 
-// Publish produces records and waits for their acknowledgement.
-func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages ...broker.Message) error {
-	return b.Start(ctx, channel, messages...)()
-}
-
 // maxUnacked is how many records are published and not acknowledged at a time, until
 // who publishes more waits; a call may have more.
 const maxUnacked = 100_000
@@ -317,12 +312,13 @@ func (s *sending) over(r *kgo.Record, err error) {
 	}
 }
 
-// Start produces records. They are not called back when ctx ends: the client would
-// take along those of others that wait behind them, and does not know what became of
-// what was sent. Nobody waits for them any more; they arrive late, or not at all.
-func (b *Broker) Start(ctx context.Context, channel broker.Channel, messages ...broker.Message) (wait func() error) {
+// Publish produces records and waits for their acknowledgement. They are not called
+// back when ctx ends: the client would take along those of others that wait behind
+// them, and does not know what became of what was sent. Nobody waits for them any
+// more; they arrive late, or not at all.
+func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages ...broker.Message) error {
 	if len(messages) == 0 {
-		return func() error { return nil }
+		return nil
 	}
 	topic := topicOf(&channel)
 	room := int64(min(len(messages), maxUnacked))
@@ -342,7 +338,7 @@ func (b *Broker) Start(ctx context.Context, channel broker.Channel, messages ...
 		for i := range messages {
 			failures.Add(i, err)
 		}
-		return func() error { return failures.Err(len(messages)) }
+		return failures.Err(len(messages))
 	}
 	s := &sending{records: make([]kgo.Record, len(messages)), left: len(messages), done: make(chan struct{}), leave: func() { b.room.Release(room) }}
 	over := func(r *kgo.Record, err error) { s.over(r, err) }
@@ -368,29 +364,27 @@ func (b *Broker) Start(ctx context.Context, channel broker.Channel, messages ...
 		}
 		client.Produce(context.Background(), r, over)
 	}
-	return func() error {
-		var given error
-		select {
-		case <-s.done:
-		case <-ctx.Done():
-			given = ctx.Err()
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.left == 0 && s.failed == nil {
-			return nil
-		}
-		var failures broker.Failures
-		for i := range s.records {
-			r := &s.records[i]
-			if r.Topic != "" {
-				failures.Add(i, given)
-			} else {
-				failures.Add(i, b.fail("publish", channel.Address, s.failed[r]))
-			}
-		}
-		return failures.Err(len(messages))
+	var given error
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		given = ctx.Err()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left == 0 && s.failed == nil {
+		return nil
+	}
+	var failures broker.Failures
+	for i := range s.records {
+		r := &s.records[i]
+		if r.Topic != "" {
+			failures.Add(i, given)
+		} else {
+			failures.Add(i, b.fail("publish", channel.Address, s.failed[r]))
+		}
+	}
+	return failures.Err(len(messages))
 }
 
 // Check compares kafka.partitions, kafka.replicas and kafka.config.NAME, those
