@@ -248,9 +248,9 @@ func (c *Consumer) arrange() error {
 			used[m.Envelope.Type] = true
 		}
 		for _, other := range c.inlets {
-			if place(&in.at) == place(&other.at) {
+			if c.place(&in.at) == c.place(&other.at) && in.at.Settings["kafka.group"] == other.at.Settings["kafka.group"] {
 				// A group gets a message once: each would pass over what the other handles.
-				return usage("running %s: the channels %s and %s are both at %s, and a group has one of them; make them one channel, or name one with the option Channels", c.group, other.Name, in.Name, in.at.Address)
+				return usage("running %s: the channels %s and %s are both at %s, and a group gets what is there once; make them one channel, or name one with the option Channels", c.group, other.Name, in.Name, c.place(&in.at))
 			}
 		}
 		c.inlets = append(c.inlets, in)
@@ -283,14 +283,20 @@ func (c *Consumer) handles(messages []*contract.Message) bool {
 	return slices.ContainsFunc(messages, func(m *contract.Message) bool { return c.fallback != nil || c.handlers[m.Envelope.Type] != nil })
 }
 
-// place is where a channel is on a broker: its address, unless a setting says
-// otherwise.
-func place(at *broker.Channel) string {
-	all := []string{at.Address}
-	for _, name := range []string{"kafka.topic", "amqp.queue", "amqp.exchange", "mqtt.topic", "nats.stream", "pubsub.topic", "pubsub.subscription"} {
-		all = append(all, at.Settings[name])
+// place is where a channel is on the consumer's broker: its address, unless the
+// setting of the broker's kind says otherwise.
+func (c *Consumer) place(at *broker.Channel) string {
+	for _, setting := range map[*event.Binding][]string{
+		event.Kafka:  {"kafka.topic"},
+		event.AMQP:   {"amqp.queue"},
+		event.MQTT:   {"mqtt.topic"},
+		event.PubSub: {"pubsub.subscription", "pubsub.topic"},
+	}[c.broker.Binding()] {
+		if there := at.Settings[setting]; there != "" {
+			return there
+		}
 	}
-	return strings.Join(all, "\n")
+	return at.Address
 }
 
 // inlet is a channel and how it is consumed, by what its operations promise
@@ -419,7 +425,7 @@ func (c *Consumer) policy(in *inlet, op *contract.Operation) (*policy, error) {
 		if p.dead, err = topology.Channel(d.Channel, c.params); err != nil {
 			return nil, fmt.Errorf("running %s: the dead letter of %s: %w", c.group, in.Name, err)
 		}
-		if place(&p.dead) == place(&in.at) {
+		if c.place(&p.dead) == c.place(&in.at) {
 			return nil, usage("running %s: the dead letter of %s is %s, which is the channel itself: what cannot be handled would come again and again; give it another channel", c.group, in.Name, d.Channel.Name)
 		}
 	}
@@ -811,11 +817,17 @@ func (c *Consumer) identity(t *task) (store.Identity, error) {
 				return id, fmt.Errorf("the event has no %s, by which the contract has events of %s known again", name, t.inlet.Name)
 			}
 		}
+		for i, v := range values { // a value of data may have a tab itself
+			values[i] = apart.Replace(v)
+		}
 		id.Key = strings.Join(values, "\t")
 	}
 	id.Digest = c.digester.digest(e.Type, e.Subject, e.Data)
 	return id, nil
 }
+
+// apart keeps what is joined with tabs apart.
+var apart = strings.NewReplacer("\t", `\t`, `\`, `\\`)
 
 // digester tells events apart that claim to be one. For a store that keeps what it
 // knows it is a SHA-256, which is the same in every process and version. The memory
@@ -836,10 +848,14 @@ type digestState struct {
 func newDigester(kept bool) *digester {
 	d := &digester{states: sync.Pool{New: func() any { return &digestState{hash: sha256.New()} }}}
 	if !kept {
-		d.seeds = &[2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+		d.seeds = &seeds
 	}
 	return d
 }
+
+// seeds are the process's: its consumers may have one store after each other, or
+// together.
+var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 
 func (d *digester) digest(kind, subject string, data []byte) (sum store.Digest) {
 	s := d.states.Get().(*digestState)
@@ -972,7 +988,16 @@ func (c *Consumer) outcome(t *task, r Result, reason Reason, err error) {
 		t.wait = done
 	}
 	for _, h := range c.outcomes {
-		c.tell(h, o)
+		if r != Returned {
+			c.tell(h, o)
+			continue
+		}
+		told := make(chan struct{}) // the goroutine gives back the rest, whatever a hook does
+		go func() {
+			defer close(told)
+			c.tell(h, o)
+		}()
+		<-told
 	}
 }
 

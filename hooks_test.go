@@ -76,6 +76,30 @@ func TestHooksThatBreak(t *testing.T) {
 	}
 }
 
+// Nor does one keep a consumer from giving back what it has when it ends.
+func TestHookThatEndsAtTheEnd(t *testing.T) {
+	b, c := memorybroker.New(), load(t, vary{edit: []string{"delay: PT0.01S, maxDelay: PT0.02S", "delay: PT60S, maxDelay: PT60S"}})
+	p := producer(t, c, b)
+	r := run(t, c, b, func(k *treaty.Consumer) {
+		k.HandleAll(func(context.Context, *treaty.Delivered) error { return errors.New("not yet") })
+	},
+		treaty.Hooks(outcomeFunc(func(o treaty.Outcome) {
+			if o.Result == treaty.Returned {
+				runtime.Goexit()
+			}
+		})))
+	for i := range 5 {
+		if _, err := p.Publish(t.Context(), "orders.paid.v1", fmt.Sprint(i), paid{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.until(treaty.Retried, 5)
+	r.stop()
+	if n := r.Counts()[treaty.Returned]; n != 5 {
+		t.Errorf("%d were given back", n)
+	}
+}
+
 // What did not pass the contract has no data that are known to be JSON, and says so.
 func TestDataOfWhatDidNotPass(t *testing.T) {
 	b, c := memorybroker.New(), load(t, vary{})

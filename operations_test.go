@@ -82,6 +82,48 @@ func TestPlaces(t *testing.T) {
 	if err := start(both, treaty.Channels("orders", "orders")); err != nil {
 		t.Error(err)
 	}
+	// What a binding of the broker's kind says is where a channel is.
+	bound := []string{"address: snapshots\n", "address: snapshots\n    bindings: {kafka: {topic: t}}\n", "address: orders\n", "address: orders\n    bindings: {kafka: {topic: t}}\n"}
+	if err := start(vary{operation: "deadLetter: {channel: '#/channels/snapshots'}", edit: bound}); !errors.Is(err, treaty.ErrUsage) || !strings.Contains(err.Error(), "which is the channel itself") {
+		t.Error(err)
+	}
+	if err := start(vary{edit: append(slices.Clone(bound), "  snap:\n    action: send", "  snap:\n    action: receive")}); !errors.Is(err, treaty.ErrUsage) || !strings.Contains(err.Error(), "are both at t") {
+		t.Error(err)
+	}
+	apart := vary{edit: []string{"address: snapshots\n", "address: orders\n    bindings: {kafka: {topic: t}}\n", "  snap:\n    action: send", "  snap:\n    action: receive"}}
+	if err := start(apart); err != nil {
+		t.Error(err)
+	}
+}
+
+// A store in the process knows again what another consumer of the process has handled,
+// one after the other or beside it; and what contracts have events known again by is
+// told apart also where it has tabs.
+func TestKnownAgainByAnother(t *testing.T) {
+	b, c := memorybroker.New(), load(t, vary{channel: "dedupe: {by: [/data/order, /data/method]}", edit: []string{"method: {enum: [card, cash]}", "method: {type: string}"}})
+	p := producer(t, c, b)
+	st := memory.New()
+	send := func(order, method string) {
+		t.Helper()
+		if _, err := p.Publish(t.Context(), "orders.paid.v1", "s", paid{Order: order, Method: method}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range int64(2) {
+		r := run(t, c, b, func(k *treaty.Consumer) { k.HandleAll(func(context.Context, *treaty.Delivered) error { return nil }) }, treaty.Store(st))
+		send("a\tb", "c")
+		send("a", "b\tc")
+		send(`a\tb`, "c")
+		if n == 0 {
+			r.until(treaty.Handled, 3)
+		} else {
+			r.until(treaty.Duplicate, 3)
+		}
+		r.stop()
+		if dead := r.Counts()[treaty.DeadLettered]; dead > 0 {
+			t.Errorf("%d were taken for others", dead)
+		}
+	}
 }
 
 // A consumer has no more bytes handed to it than the channel takes.

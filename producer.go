@@ -350,6 +350,9 @@ func (p *Producer) encodePart(c *call, channels []string, events []*Event, from,
 			if err == nil {
 				err = topology.Encode(p.broker.Binding(), &to.Message, e, m.Message, held)
 			}
+			if err == nil {
+				to.Key, err = keyed(o, e)
+			}
 			if err != nil {
 				err = &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Message: err.Error()}}}
 			}

@@ -69,7 +69,7 @@ type Broker struct {
 	maxBytes int
 	commit   time.Duration
 	session  time.Duration
-	room     *semaphore.Weighted // for records that are published and not acknowledged
+	room     *semaphore.Weighted // in bytes, for records that are published and not acknowledged
 
 	mu            sync.Mutex
 	closed        bool
@@ -281,9 +281,18 @@ const maxTopic = 249
 
 func topicOf(c *broker.Channel) string { return c.Setting("kafka.topic", c.Address) }
 
-// maxUnacked is how many records are published and not acknowledged at a time, until
-// who publishes more waits; a call may have more.
-const maxUnacked = 100_000
+// maxUnacked is how many bytes of memory have the records that are published and not
+// acknowledged at a time, until who publishes more waits; a call may have more.
+const maxUnacked = 256 << 20
+
+// roomOf is how many bytes of memory the record of a message has, about.
+func roomOf(m *broker.Message) int64 {
+	n := 300 + len(m.Body) + len(m.Key)
+	for i := range m.Headers {
+		n += 60 + len(m.Headers[i].Value.String())
+	}
+	return int64(n)
+}
 
 // sending is the records of a call, on their way.
 type sending struct {
@@ -321,7 +330,11 @@ func (b *Broker) Publish(ctx context.Context, channel broker.Channel, messages .
 		return nil
 	}
 	topic := topicOf(&channel)
-	room := int64(min(len(messages), maxUnacked))
+	room := int64(0)
+	for i := range messages {
+		room += roomOf(&messages[i])
+	}
+	room = min(room, maxUnacked)
 	err := ctx.Err()
 	if err == nil {
 		err = b.named("publish", channel.Address, topic)
