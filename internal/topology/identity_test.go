@@ -46,6 +46,14 @@ func TestKnownBy(t *testing.T) {
 			t.Errorf("where %q it is known by %q", where, id)
 		}
 	}
+	// By what the contract says, and by nothing else of the envelope.
+	d := &contract.Delivery{Dedupe: &contract.Dedupe{Where: "broker", By: []string{"source", "/data/order"}}}
+	of := func(id, order string) string {
+		return KnownBy(d, &event.Event{ID: id, Source: "/s", Type: "t", DataContentType: "application/json", Data: []byte(`{"order":"` + order + `"}`)}, "")
+	}
+	if of("1", "a") != of("2", "a") || of("1", "a") == of("1", "b") {
+		t.Errorf("known by %q, %q, %q", of("1", "a"), of("2", "a"), of("1", "b"))
+	}
 	if KnownBy(nil, e, "g") != Identity(e, "g") || KnownBy(&contract.Delivery{}, e, "g") != Identity(e, "g") {
 		t.Error("nothing is promised, and it is not known")
 	}
