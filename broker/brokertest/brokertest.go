@@ -503,6 +503,25 @@ func readerEnds(s *suite) {
 	if settled.Load() < n {
 		s.Errorf("it was done when %d of %d were settled", settled.Load(), n)
 	}
+	// Nor does it wait for a channel to be quiet.
+	stop := make(chan struct{})
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = s.b.Publish(context.Background(), c, numbered(1000, 1050)...)
+			}
+		}
+	})
+	got = read(broker.Start{}, ack)
+	close(stop)
+	busy.Wait()
+	if got = slices.DeleteFunc(got, func(body string) bool { return len(body) > 2 }); !slices.Equal(sorted(got), want) {
+		s.Errorf("of a busy channel came %q", got)
+	}
 }
 
 func groups(s *suite) {
