@@ -34,7 +34,7 @@ func (n nowhere) Subscribe(_ context.Context, _ broker.Channel, _ broker.Options
 
 type fed struct{ done chan struct{} }
 
-func (f fed) Stop(context.Context) error { return nil }
+func (f fed) Stop(context.Context) error { close(f.done); return nil }
 func (f fed) Done() <-chan struct{}      { return f.done }
 func (f fed) Err() error                 { return nil }
 
