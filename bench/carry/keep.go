@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 	"log/slog"
@@ -110,6 +111,15 @@ func keepWay(b broker.Broker, channel broker.Channel, start broker.From) way {
 			}
 			for range n / batch {
 				newIDs(mine)
+				for i := range mine {
+					if !writing {
+						break
+					}
+					var err error
+					if mine[i].Data, err = json.Marshal(&unwritten[i].Data); err != nil {
+						return err
+					}
+				}
 				if err := p.PublishEvents(ctx, mine...); err != nil {
 					return err
 				}

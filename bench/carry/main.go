@@ -66,10 +66,50 @@ func makeBodies() [][]byte {
 	for i := range all {
 		order := hex(8)
 		text := fmt.Sprintf(`{"specversion":"1.0","id":"0195f2c4-7a31-7c5e-%s-%s","source":"orders-service","type":"orders.paid.v1","subject":"%s","time":"2026-03-14T09:26:%02d.%06dZ","datacontenttype":"application/json","data":{"orderId":"order-%s","amount":{"value":"%d.%02d","currency":"EUR"},"method":"card","provider":"example-pay","reference":"`,
-			hex(4), hex(12), key(i), chance.IntN(60), chance.IntN(1_000_000), order, 100+chance.IntN(900), chance.IntN(100))
+			hex(4), hex(12), key(i), chance.IntN(60), chance.IntN(100_000)*10+5, order, 100+chance.IntN(900), chance.IntN(100))
 		all[i] = []byte(text + hex(bodySize-len(text)-3) + `"}}`)
 	}
 	return all
+}
+
+// writing has who publishes write the data of each event from a struct, as an
+// application has to: the bare client's with the envelope around them.
+var writing bool
+
+// outgoing is an event as who has no library for them would write it.
+type outgoing struct {
+	SpecVersion     string    `json:"specversion"`
+	ID              string    `json:"id"`
+	Source          string    `json:"source"`
+	Type            string    `json:"type"`
+	Subject         string    `json:"subject"`
+	Time            time.Time `json:"time"`
+	DataContentType string    `json:"datacontenttype"`
+	Data            paid      `json:"data"`
+}
+
+var unwritten = readBodies()
+
+func readBodies() []outgoing {
+	all := make([]outgoing, batch)
+	for i := range all {
+		if err := json.Unmarshal(bodies[i], &all[i]); err != nil {
+			log.Fatal(err)
+		}
+	}
+	return all
+}
+
+// body is what the bare client sends as the i-th event of a call.
+func body(i int) []byte {
+	if !writing {
+		return bodies[i]
+	}
+	text, err := json.Marshal(&unwritten[i])
+	if err != nil {
+		log.Fatal(err)
+	}
+	return text
 }
 
 // way is a way to carry: publish sends n messages, consume gives n of them to
@@ -109,9 +149,14 @@ const paidType = "orders.paid.v1"
 
 // paid is the data of the events.
 type paid struct {
-	OrderID                     string
-	Amount                      struct{ Value, Currency string }
-	Method, Provider, Reference string
+	OrderID string `json:"orderId"`
+	Amount  struct {
+		Value    string `json:"value"`
+		Currency string `json:"currency"`
+	} `json:"amount"`
+	Method    string `json:"method"`
+	Provider  string `json:"provider"`
+	Reference string `json:"reference"`
 }
 
 // handled is the handler of both ways. It looks at the least that any consumer
@@ -232,7 +277,7 @@ func jetStream(ctx context.Context, address string, events int) (*contest, error
 				for range n / batch {
 					for i := range futures {
 						var err error
-						if futures[i], err = js.PublishMsgAsync(&nats.Msg{Subject: channel.Address, Data: bodies[i], Header: nats.Header{"content-type": {contentType}}}); err != nil {
+						if futures[i], err = js.PublishMsgAsync(&nats.Msg{Subject: channel.Address, Data: body(i), Header: nats.Header{"content-type": {contentType}}}); err != nil {
 							return err
 						}
 					}
@@ -305,7 +350,7 @@ func kafkaContest(ctx context.Context, name, address string, events int) (*conte
 					done.Add(batch)
 					errs := make([]error, batch)
 					for i := range batch {
-						producer.Produce(ctx, &kgo.Record{Topic: channel.Address, Key: []byte(key(i)), Value: bodies[i],
+						producer.Produce(ctx, &kgo.Record{Topic: channel.Address, Key: []byte(key(i)), Value: body(i),
 							Headers: []kgo.RecordHeader{{Key: "content-type", Value: []byte(contentType)}}}, func(_ *kgo.Record, err error) {
 							errs[i] = err
 							done.Done()
@@ -407,7 +452,7 @@ func rabbitMQ(ctx context.Context, address string, events int) (*contest, error)
 				for range n / batch {
 					for i := range waiting {
 						var err error
-						waiting[i], err = out.PublishWithDeferredConfirm(exchange, "", true, false, amqp091.Publishing{ContentType: contentType, Body: bodies[i], DeliveryMode: amqp091.Persistent,
+						waiting[i], err = out.PublishWithDeferredConfirm(exchange, "", true, false, amqp091.Publishing{ContentType: contentType, Body: body(i), DeliveryMode: amqp091.Persistent,
 							MessageId: "id-" + strconv.Itoa(i), Timestamp: time.Now()})
 						if err != nil {
 							return err
@@ -590,6 +635,7 @@ func main() {
 		only         = flag.String("only", "", "the one broker that is measured")
 	)
 	flag.BoolVar(&reading, "read", false, "let handlers read the data into a struct, those of the bare client and of -keep, both with encoding/json")
+	flag.BoolVar(&writing, "write", false, "let who publishes write the data from a struct, over the bare client and with -keep, both with encoding/json")
 	flag.IntVar(&callers, "callers", 1, "how many publish at a time, each of them as many a call")
 	flag.Parse()
 	log.SetFlags(0)
