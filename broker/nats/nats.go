@@ -589,7 +589,7 @@ func (s *subscription) consume(connection uint64) error {
 			d = &made[0]
 			made = made[1:]
 		}
-		d.msg, d.s = m, s
+		d.subject, d.reply, d.s = m.Subject(), m.Reply(), s
 		if h := m.Headers(); len(h) > 0 {
 			from, n := len(headers), len(h)
 			if cap(headers)-from < n {
@@ -724,22 +724,30 @@ func (s *subscription) Stop(ctx context.Context) error {
 
 type delivery struct {
 	message event.Message
-	msg     jetstream.Msg
-	s       *subscription
-	attempt int // of a reader's that came again
-	settled atomic.Bool
+	// The client's message is not kept: it leads to those that came behind it, which
+	// would all stay in memory for as long as one is being handled.
+	subject, reply string
+	s              *subscription
+	attempt        int // of a reader's that came again
+	settled        atomic.Bool
 }
 
 func (d *delivery) Message() *event.Message { return &d.message }
-func (d *delivery) Channel() string         { return d.msg.Subject() }
+func (d *delivery) Channel() string         { return d.subject }
 func (d *delivery) Key() string             { return "" }
 
-func (d *delivery) meta() jetstream.MsgMetadata {
-	if m, err := d.msg.Metadata(); err == nil {
+// unbound is of messages that are looked at alone.
+var unbound nats.Subscription
+
+func (d *delivery) meta() nats.MsgMetadata {
+	if m, err := (&nats.Msg{Reply: d.reply, Sub: &unbound}).Metadata(); err == nil {
 		return *m
 	}
-	return jetstream.MsgMetadata{}
+	return nats.MsgMetadata{}
 }
+
+// say answers the server.
+func (d *delivery) say(what string) error { return d.s.broker.conn.Publish(d.reply, []byte(what)) }
 
 func (d *delivery) Position() string { return strconv.FormatUint(d.meta().Sequence.Stream, 10) }
 func (d *delivery) Time() time.Time  { return d.meta().Timestamp }
@@ -760,12 +768,12 @@ func (d *delivery) settle(by func() error) error {
 		err = by()
 	}
 	d.s.Settled()
-	return d.s.broker.fail("settle", d.msg.Subject(), err)
+	return d.s.broker.fail("settle", d.subject, err)
 }
 
-func (d *delivery) Ack() error  { return d.settle(d.msg.Ack) }
+func (d *delivery) Ack() error  { return d.settle(func() error { return d.say("+ACK") }) }
 func (d *delivery) Nak() error  { return d.NakWithDelay(0) }
-func (d *delivery) Term() error { return d.settle(d.msg.Term) }
+func (d *delivery) Term() error { return d.settle(func() error { return d.say("+TERM") }) }
 
 // giveBack returns a message. One of a member that ends, where one at a time is
 // active, is left as it is: the next member calls back all that is unsettled, in
@@ -779,13 +787,13 @@ func (d *delivery) giveBack() error {
 		default:
 		}
 	}
-	return d.msg.Nak()
+	return d.say("-NAK")
 }
 
 func (d *delivery) NakWithDelay(delay time.Duration) error {
 	if d.s.reader != nil {
 		if !d.settled.Swap(true) {
-			next := &delivery{message: d.message, msg: d.msg, s: d.s, attempt: d.Attempt() + 1}
+			next := &delivery{message: d.message, subject: d.subject, reply: d.reply, s: d.s, attempt: d.Attempt() + 1}
 			d.s.Again(delay, func() broker.Delivery { return next }, func() {})
 		}
 		return nil
@@ -793,12 +801,12 @@ func (d *delivery) NakWithDelay(delay time.Duration) error {
 	if delay <= 0 {
 		return d.settle(d.giveBack)
 	}
-	return d.settle(func() error { return d.msg.NakWithDelay(delay) })
+	return d.settle(func() error { return d.say(fmt.Sprintf(`-NAK {"delay": %d}`, delay)) })
 }
 
 func (d *delivery) InProgress() error {
 	if d.settled.Load() || d.s.reader != nil {
 		return nil
 	}
-	return d.s.broker.fail("settle", d.msg.Subject(), d.msg.InProgress())
+	return d.s.broker.fail("settle", d.subject, d.say("+WPI"))
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"io"
 	"net"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/treaty-events/treaty/broker"
 )
@@ -130,4 +132,47 @@ func losing(t *testing.T, to string) (string, *atomic.Bool) {
 		}
 	}()
 	return l.Addr().String(), lossy
+}
+
+// TestHeld: a message that is being handled keeps itself, and not those that came
+// behind it and have been settled.
+func TestHeld(t *testing.T) {
+	b := open(t, "nats://"+alone(t).Addr().String())
+	c := declared(t, b, nil)
+	const n = 2000
+	var held broker.Delivery
+	var bodies []weak.Pointer[byte]
+	done := make(chan struct{})
+	s, err := b.Subscribe(t.Context(), c, broker.Options{Group: "g"}, func(d broker.Delivery) {
+		if held == nil {
+			held = d
+			return
+		}
+		bodies = append(bodies, weak.Make(&d.Message().Body[0]))
+		_ = d.Ack()
+		if len(bodies) == n-1 {
+			close(done)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish(t, b, c, 1000, 1000+n)
+	<-done
+	runtime.GC()
+	alive := 0
+	for _, body := range bodies {
+		if body.Value() != nil {
+			alive++
+		}
+	}
+	if alive > n/10 {
+		t.Errorf("%d of %d are kept by one", alive, n-1)
+	}
+	if err := held.Ack(); err != nil {
+		t.Error(err)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
