@@ -813,12 +813,11 @@ func (c *Consumer) identity(t *task) (store.Identity, error) {
 	} else {
 		values := make([]string, len(t.inlet.dedupe))
 		for i, name := range t.inlet.dedupe {
-			if values[i] = topology.Value(e, name); values[i] == "" {
-				return id, fmt.Errorf("the event has no %s, by which the contract has events of %s known again", name, t.inlet.Name)
+			v := topology.Value(e, name)
+			if v == "" {
+				return id, topology.KnownAgain(t.inlet.Channel, e)
 			}
-		}
-		for i, v := range values { // a value of data may have a tab itself
-			values[i] = apart.Replace(v)
+			values[i] = apart.Replace(v) // one of data may have a tab itself
 		}
 		id.Key = strings.Join(values, "\t")
 	}

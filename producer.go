@@ -404,7 +404,7 @@ func (p *Producer) route(e *Event, on string) (*outlet, *hold.Message, error) {
 		return nil, nil, fmt.Errorf("publishing %s: %w", e.Type, o.err)
 	}
 	if d := o.Delivery; d != nil && d.MaxBytes > 0 && len(e.Data) > d.MaxBytes {
-		return nil, nil, &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleData, Pointer: "/data", Message: fmt.Sprintf("it has %d bytes, and the channel takes %d", len(e.Data), d.MaxBytes)}}}
+		return nil, nil, &InvalidError{e.Type, e.ID, o.Name, []Problem{tooLarge(len(e.Data), d.MaxBytes)}}
 	}
 	if e.Source == "" {
 		return nil, nil, &InvalidError{e.Type, e.ID, o.Name, []Problem{{Rule: hold.RuleEnvelope, Pointer: "/source", Message: "it has no source; one that New makes has the contract's, and where that has none the producer's: give it the option Source"}}}

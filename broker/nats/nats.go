@@ -715,9 +715,7 @@ func (s *subscription) Stop(ctx context.Context) error {
 		s.mu.Lock()
 		consumer := s.consumer
 		s.mu.Unlock()
-		deleting, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		_ = s.broker.js.DeleteConsumer(deleting, s.stream, consumer.CachedInfo().Name)
-		cancel()
+		s.forget(consumer)
 	}
 	return err
 }
