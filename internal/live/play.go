@@ -34,6 +34,7 @@ type source struct {
 
 	subject  string // the field of the data that the subject is, "" for none
 	subjects []string
+	apart    string // the field of the data that the id is, "" for none
 	extra    []extra
 	samples  []sample
 	misses   [][]byte // the producer refuses them
@@ -379,6 +380,18 @@ func find(object []byte, field string) (from, to int, ok bool) {
 // fill makes the pools of what the producer takes, and of what it refuses.
 func (s *source) fill(raw [][]byte) error {
 	r := rand.New(rand.NewPCG(1, 1))
+	for _, field := range s.textsBy() {
+		// Where the field may be any text it is the event's id, which sets events apart.
+		s.apart = field
+		if !slices.ContainsFunc(raw, func(one []byte) bool {
+			e, err := s.event(r, sample{one, nil})
+			return err == nil && bytes.Contains(e.Data, []byte(e.ID)) && s.producer.Check(e) == nil
+		}) {
+			s.apart = ""
+			continue
+		}
+		break
+	}
 	var why error
 	for _, one := range raw {
 		parts := sample{one, nil}
@@ -420,6 +433,22 @@ func (s *source) fill(raw [][]byte) error {
 	return nil
 }
 
+// textsBy are the top fields of JSON data that the contract has events known again by.
+func (s *source) textsBy() []string {
+	m := s.message
+	d := m.Channel.Delivery
+	if d == nil || d.Dedupe == nil || m.Envelope.PayloadIsEnvelope || m.Payload == nil || !m.Payload.Dialect.IsJSONSchema() {
+		return nil
+	}
+	var all []string
+	for _, name := range d.Dedupe.By {
+		if field, ok := strings.CutPrefix(name, "/data/"); ok && field != s.subject && !strings.ContainsAny(field, "/~") {
+			all = append(all, field)
+		}
+	}
+	return all
+}
+
 // fewBy is what the contract has events known again by, where events that are played
 // are not set apart by it: they would be collisions.
 func (s *source) fewBy() []string {
@@ -431,7 +460,7 @@ func (s *source) fewBy() []string {
 	for _, name := range d.Dedupe.By {
 		sampled := slices.ContainsFunc(s.extra, func(x extra) bool { return x.name == name })
 		a := m.Envelope.Attribute(name)
-		if name == "id" || name == "time" || isExtension(name) && !sampled && !m.Envelope.PayloadIsEnvelope && (a == nil || a.Const == "") {
+		if name == "id" || name == "time" || s.apart != "" && name == "/data/"+s.apart || isExtension(name) && !sampled && !m.Envelope.PayloadIsEnvelope && (a == nil || a.Const == "") {
 			return nil
 		}
 	}
@@ -482,6 +511,13 @@ func (s *source) event(r *rand.Rand, of sample) (*treaty.Event, error) {
 		if err != nil {
 			return nil, err
 		}
+	}
+	if from, to, ok := find(e.Data, s.apart); ok && event.IsJSON(e.DataContentType) && e.Data[from] == '"' {
+		quoted, err := json.Marshal(e.ID)
+		if err != nil {
+			return nil, err
+		}
+		e.Data = slices.Concat(e.Data[:from], quoted, e.Data[to:])
 	}
 	for _, x := range s.extra {
 		e.Extensions.Set(x.name, event.TextValue(x.values[r.IntN(len(x.values))]))
