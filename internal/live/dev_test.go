@@ -224,18 +224,18 @@ channels:
       m:
         x-cloudevents: {mode: structured, payload: data, type: a.done.v1, source: /a}
         headers: {type: object, required: [kind], properties: {kind: {type: string}}}
-        payload: {type: object, required: [n], properties: {n: {type: integer}}}
+        payload: {type: object, required: [n, text, kind], properties: {n: {type: integer}, text: {type: string}, kind: {enum: [a, b]}}}
 operations:
   send: {action: send, channel: {$ref: '#/channels/a'}}
 `)
 	}
-	for _, by := range []string{"[source, paymentid]", "[source, time, /data/n]"} {
+	for _, by := range []string{"[source, paymentid]", "[source, time, /data/n]", "[source, /data/text]"} {
 		s := play(t, t.Context(), open(t), DevOptions{Events: 200, Faults: 0.1}, of(by))
 		if g := named(t, s, DevGroup); g.Delivered != 200 || g.Duplicates != s.Twice || g.DeadLettered != s.Invalid || s.Twice == 0 {
 			t.Errorf("%s: %+v", by, s)
 		}
 	}
-	for _, by := range []string{"[source, subject]", "[source, /data/n]", "[source, kind]"} {
+	for _, by := range []string{"[source, subject]", "[source, /data/n]", "[source, /data/kind]", "[source, kind]"} {
 		if _, err := NewDev([]Document{of(by)}, open(t), DevOptions{}); err == nil || !strings.Contains(err.Error(), "events are known again by source and ") {
 			t.Errorf("%s: %v", by, err)
 		}
