@@ -10,3 +10,6 @@ import (
 func LongAgo(b broker.Broker, subject string) {
 	b.(*Broker).expiring.Store(subject, time.Now().Add(-askAgain))
 }
+
+// Lapse has the lease of a member run out.
+func Lapse(s broker.Subscription) { s.(*subscription).lead.until.Store(0) }

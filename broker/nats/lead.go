@@ -21,9 +21,10 @@ import (
 // when they are not written again. The others wait for it.
 //
 // What a member before it left unsettled, and what was on its way when a
-// connection was cut, the server would bring again after AckWait, behind what is
-// new. So whoever begins, and begins again on another connection, first calls it
-// back, see recall, and until then takes nothing.
+// connection was cut or the lease ran out, the server would bring again after
+// AckWait, behind what is new. So whoever begins, and begins again on another
+// connection or behind such a gap, first calls it back, see recall, and until then
+// takes nothing.
 //
 // The key holds a subject that who has the lease listens to. Where the server says
 // that nobody does, and says it again a while later, the one that had it is gone or
@@ -50,7 +51,6 @@ type lead struct {
 	listening  *nats.Subscription
 	cancel     func()
 	ended      chan struct{} // closed when it neither has the lease nor wants it
-	cut        chan struct{} // what comes is of another connection than what was called back on
 
 	until    atomic.Int64 // the lease is held, in nanoseconds since begin
 	begin    time.Time
@@ -73,7 +73,7 @@ func (s *subscription) standBy(ctx context.Context, channel broker.Channel) erro
 		return s.broker.fail("subscribe", s.address, err)
 	}
 	running, cancel := context.WithCancel(context.Background())
-	l := &lead{s: s, replicas: replicas, key: strings.ReplaceAll(s.stream+"/"+s.config.Durable, "~", "=7E"), id: id, listening: listening, cancel: cancel, ended: make(chan struct{}), cut: make(chan struct{}, 1), begin: time.Now()}
+	l := &lead{s: s, replicas: replicas, key: strings.ReplaceAll(s.stream+"/"+s.config.Durable, "~", "=7E"), id: id, listening: listening, cancel: cancel, ended: make(chan struct{}), begin: time.Now()}
 	if err := l.open(ctx); err != nil {
 		cancel()
 		_ = listening.Unsubscribe()
@@ -190,61 +190,73 @@ func (l *lead) take(ctx context.Context) error {
 	}
 }
 
+// due is whether the key is to be written again.
+func (l *lead) due() bool {
+	return int64(time.Since(l.begin)) >= l.until.Load()-int64(retire-renew)
+}
+
 // consume consumes while the lease is held, and holds it while what came is
 // settled after Stop.
 func (l *lead) consume(ctx context.Context) error {
-	consuming := false
+	var over chan struct{} // what is consumed is to be called back; nil where nothing is consumed
 	defer func() {
 		l.until.Store(0)
-		if consuming {
+		if over != nil {
 			ending, cancel := context.WithTimeout(context.Background(), pullWait)
 			defer cancel()
 			l.s.pause(ending)
 		}
 	}()
-	for renewed := time.Now(); ; {
+	for {
 		connection := l.s.broker.conn.Stats().Reconnects
-		moved := connection != l.connection
-		if moved {
+		if over != nil && connection != l.connection {
 			l.s.stop()
-			consuming = false
+			over = nil
 		}
-		// Whether the lease is still ours is not known on another connection until it
-		// has been written there: the server may have forgotten it meanwhile.
-		if moved || time.Since(renewed) >= renew {
-			now := time.Now()
-			err := l.write(ctx)
-			switch {
-			case err == nil:
-				renewed, l.connection = now, connection
-			case ctx.Err() != nil:
-				return ctx.Err()
-			case !l.holds(), !broker.Ended(err) && !errors.Is(err, nats.ErrDisconnected):
-				return err // another may have it
+		err := l.keep(ctx)
+		if err == nil && over == nil {
+			err = l.recall(ctx)
+			if err == nil && connection == l.connection {
+				cut := make(chan struct{}, 1)
+				if err = l.s.consume(connection, cut); err == nil {
+					over = cut
+				}
 			}
-			moved = err != nil
 		}
-		if !consuming && !moved {
-			err := l.recall(ctx)
-			if err == nil {
-				consuming = true
-				err = l.s.consume(l.connection)
-			}
-			if err != nil && !broker.Ended(err) && !errors.Is(err, nats.ErrDisconnected) {
-				return err
-			}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && (!l.holds() || !broker.Ended(err) && !errors.Is(err, nats.ErrDisconnected)):
+			return err // another may have it
 		}
 		pause := renew
-		if !consuming {
+		if over == nil {
 			pause = renew / 5
 		}
 		select {
 		case <-time.After(pause):
-		case <-l.cut:
+		case <-over:
+			l.s.stop()
+			over = nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// keep writes the key again where that is due. Whether the lease is still ours is
+// not known on another connection until it has been written there: the server may
+// have forgotten it meanwhile.
+func (l *lead) keep(ctx context.Context) error {
+	connection := l.s.broker.conn.Stats().Reconnects
+	if connection == l.connection && !l.due() {
+		return nil
+	}
+	err := l.write(ctx)
+	if err == nil {
+		l.connection = connection
+	}
+	return err
 }
 
 // write writes the key again.
@@ -273,37 +285,60 @@ func (l *lead) write(ctx context.Context) error {
 // returned again then. While that is done the server may find that who asked for
 // messages before is gone, and put the one that it had taken for them behind the
 // others; when it is done a second time nobody is left to find.
+//
+// It may take longer than the lease lasts, which is kept meanwhile.
 func (l *lead) recall(ctx context.Context) error {
 	l.s.mu.Lock()
 	consumer := l.s.consumer
 	l.s.mu.Unlock()
-	asking, cancel := context.WithTimeout(ctx, pullWait)
-	defer cancel()
-	conn := l.s.broker.conn
 	for range 2 {
-		info, err := consumer.Info(asking)
+		info, err := l.info(ctx, consumer)
 		if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
 			return &goneError{err}
 		}
 		if err != nil || info.NumAckPending == 0 {
 			return err
 		}
-		answer := func(n uint64) string {
-			return fmt.Sprintf("$JS.ACK.%s.%s.1.%d.%d.0.0", info.Stream, info.Name, n, info.Delivered.Consumer)
-		}
 		for _, say := range []string{fmt.Sprintf(`-NAK {"delay": %d}`, max(info.Config.AckWait, time.Second)), "-NAK"} {
-			for n := info.AckFloor.Stream + 1; n <= info.Delivered.Stream; n++ {
-				if err := conn.Publish(answer(n), []byte(say)); err != nil {
+			for n := info.AckFloor.Stream + 1; n <= info.Delivered.Stream; n += slice {
+				if err := l.say(ctx, info, n, min(n+slice-1, info.Delivered.Stream), say); err != nil {
+					return err
+				}
+				if err := l.keep(ctx); err != nil {
 					return err
 				}
 			}
 		}
-		// Answers are dealt with in their order: with the last, all have been.
-		if _, err := conn.RequestWithContext(asking, answer(info.Delivered.Stream), []byte("-NAK")); err != nil {
+	}
+	return nil
+}
+
+// slice is how many messages are called back before the server is waited for.
+const slice = 512
+
+func (l *lead) info(ctx context.Context, consumer jetstream.Consumer) (*jetstream.ConsumerInfo, error) {
+	asking, cancel := context.WithTimeout(ctx, renew)
+	defer cancel()
+	return consumer.Info(asking)
+}
+
+// say says something of messages, by their numbers in the stream, and waits until it
+// has been dealt with. Answers are dealt with in their order: with the last, all have
+// been.
+func (l *lead) say(ctx context.Context, info *jetstream.ConsumerInfo, from, to uint64, what string) error {
+	conn := l.s.broker.conn
+	answer := func(n uint64) string {
+		return fmt.Sprintf("$JS.ACK.%s.%s.1.%d.%d.0.0", info.Stream, info.Name, n, info.Delivered.Consumer)
+	}
+	for n := from; n < to; n++ {
+		if err := conn.Publish(answer(n), []byte(what)); err != nil {
 			return err
 		}
 	}
-	return nil
+	asking, cancel := context.WithTimeout(ctx, pullWait)
+	defer cancel()
+	_, err := conn.RequestWithContext(asking, answer(to), []byte(what))
+	return err
 }
 
 // leave gives the lease to whoever comes.

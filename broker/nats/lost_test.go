@@ -367,3 +367,50 @@ func recall(t *testing.T, url string) {
 		}
 	}
 }
+
+// TestLapse: a lease runs out because its member is too slow to renew it, and is had
+// again. What came meanwhile comes again, in its order and before what is behind it.
+func TestLapse(t *testing.T) {
+	b := open(t, "nats://"+alone(t).Addr().String())
+	c := declared(t, b, map[string]string{"nats.singleActive": "true"})
+	var mu sync.Mutex
+	var order []int
+	seen := map[int]int{}
+	all := make(chan bool)
+	const events = 600
+	s, err := b.Subscribe(t.Context(), c, broker.Options{Group: "g", AckWait: time.Minute, MaxInFlight: 50}, func(d broker.Delivery) {
+		n, _ := strconv.Atoi(string(d.Message().Body))
+		mu.Lock()
+		defer mu.Unlock()
+		if seen[n]++; seen[n] == 1 {
+			order = append(order, n)
+			if len(order) == events {
+				close(all)
+			}
+		}
+		if d.Attempt() > 5 {
+			t.Errorf("%d came %d times", n, d.Attempt())
+		}
+		_ = d.Ack()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < events; n += 20 {
+		publish(t, b, c, n, n+20)
+		if n%200 == 100 {
+			nats.Lapse(s)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	select {
+	case <-all:
+	case <-time.After(30 * time.Second):
+		t.Fatal("not all came")
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.IsSorted(order) {
+		t.Errorf("not in order: %v", order)
+	}
+}

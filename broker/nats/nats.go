@@ -70,8 +70,9 @@ type Broker struct {
 	acks     acks
 }
 
-// pullWait is how long a request for messages stands: what a lost one can cost.
-const pullWait = 5 * time.Second
+// pullWait is how long a request for messages stands: what a lost one can cost. It is
+// shorter than retire, so that none is left of a member whose lease ran out.
+const pullWait = 4 * time.Second
 
 func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	if err := t.NoPath("subjects are the addresses of the contract's channels"); err != nil {
@@ -475,7 +476,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	if options.Group != "" && channel.Setting("nats.singleActive", "") == "true" {
 		return s, s.standBy(ctx, channel)
 	}
-	if err := s.consume(0); err != nil {
+	if err := s.consume(0, nil); err != nil {
 		return nil, b.fail("subscribe", channel.Address, err)
 	}
 	if s.reader != nil {
@@ -563,9 +564,10 @@ type subscription struct {
 	lead      *lead // nil where all members are active
 }
 
-// consume begins to consume. Where one member is active, what comes over another
-// connection than the one with this number is not taken: see lead.
-func (s *subscription) consume(connection uint64) error {
+// consume begins to consume. Where one member is active, nothing is taken any more
+// once something has come over another connection than the one with this number, or
+// while the lease was not held: over gets a word then, see lead.
+func (s *subscription) consume(connection uint64, over chan<- struct{}) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
@@ -577,6 +579,7 @@ func (s *subscription) consume(connection uint64) error {
 	if s.reader != nil {
 		generation = s.reader.begin()
 	}
+	passed := false // what came, and so what comes behind it
 	consuming, err := s.consumer.Consume(func(m jetstream.Msg) {
 		data := m.Data()
 		var d *delivery
@@ -606,14 +609,15 @@ func (s *subscription) consume(connection uint64) error {
 			s.read(d, generation)
 			return
 		}
-		if s.lead != nil && s.broker.conn.Stats().Reconnects != connection {
+		if s.lead != nil && (passed || !s.lead.holds() || s.broker.conn.Stats().Reconnects != connection) {
+			passed = true
 			select {
-			case s.lead.cut <- struct{}{}:
+			case over <- struct{}{}:
 			default:
 			}
 			return // it is called back
 		}
-		if s.lead != nil && !s.lead.holds() || !s.Deliver(d) {
+		if !s.Deliver(d) {
 			_ = d.giveBack()
 		}
 	}, jetstream.PullMaxMessages(max(2, s.inFlight)), jetstream.PullExpiry(pullWait), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
