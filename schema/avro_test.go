@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/twmb/avro"
+
+	"github.com/treaty-events/treaty/internal/race"
 )
 
 // randomAvro grows an Avro schema. names are the types defined before.
@@ -160,7 +162,7 @@ func TestAvroRandom(t *testing.T) {
 	rnd := rand.New(rand.NewSource(9))
 	counts := map[Verdict]int{}
 	apart := 0
-	for range 4000 {
+	for range race.Rounds(4000) {
 		written := randomAvro(rnd, 3, &[]string{})
 		writerText, _ := json.Marshal(written)
 		readerText, _ := json.Marshal(changedAvro(rnd, written))

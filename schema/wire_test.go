@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/treaty-events/treaty/internal/race"
 )
 
 // benchSet is a schema with events that conform to it.
@@ -81,7 +83,7 @@ func TestValidAllocates(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if raceDetector {
+		if race.Enabled {
 			continue // which makes pools forget
 		}
 		if n := testing.AllocsPerRun(100, func() { s.ValidJSON(events[0]) }); n != 0 {
@@ -183,7 +185,7 @@ func TestValidJSONRandom(t *testing.T) {
 		t.Fatal(err)
 	}
 	valid, wire, texts := 0, 0, 0
-	for range 4000 {
+	for range race.Rounds(4000) {
 		text, _ := json.Marshal(smallSchema(rnd, 3))
 		s, err := NewCompiler(nil).Compile(node(t, string(text)), Draft2020)
 		if err != nil {
@@ -226,7 +228,7 @@ func TestSpoilt(t *testing.T) {
 	rnd := rand.New(rand.NewSource(6))
 	for _, name := range benchSets {
 		s, events := benchSet(t, name)
-		for range 3000 {
+		for range race.Rounds(3000) {
 			event := spoil(rnd, events[rnd.Intn(len(events))])
 			got := s.ValidJSON(event)
 			if tree := s.validateTree(event); got != (len(tree) == 0) {

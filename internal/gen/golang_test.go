@@ -16,6 +16,7 @@ import (
 
 	"github.com/treaty-events/treaty/contract"
 	"github.com/treaty-events/treaty/event"
+	"github.com/treaty-events/treaty/internal/race"
 	"github.com/treaty-events/treaty/schema"
 )
 
@@ -491,7 +492,7 @@ func TestGoCorpus(t *testing.T) {
 		if strings.HasPrefix(name, "spec") {
 			n = 30
 		}
-		all = append(all, goVectors(t, name, g.Model, n, n)...)
+		all = append(all, goVectors(t, name, g.Model, race.Rounds(n), race.Rounds(n))...)
 	}
 	m.write("main.go", []byte(goHooks+"\nvar runs = map[string]func(*hooks){\n"+table.String()+"}\n"))
 	var stdin bytes.Buffer

@@ -337,8 +337,11 @@ func (t *tap) subscribing(o *broker.Options) {
 		o.Start = broker.Start{From: broker.At, Time: t.Late.Since}
 	}
 	one := Record{What: subscribed, N: -1}
-	if o.Start.From == broker.At {
+	switch o.Start.From {
+	case broker.At:
 		one.Since = o.Start.Time.UnixMicro()
+	case broker.Latest:
+		one.Since = time.Now().UnixMicro()
 	}
 	t.rec.add(one)
 }
@@ -392,8 +395,9 @@ func (r *run) readJoined(ctx context.Context, l *late) (*joined, error) {
 // another.
 func (e *Event) wanted() bool { return e.Seq > 0 && !e.never() }
 
-// caughtUp is whether a group that joined late has come to the end of all keys;
-// where it asked for a backfill, whether it has everything.
+// caughtUp is whether a group that joined late has come to the end of all keys, but
+// for those that may have ended before its log begins; where it asked for a backfill,
+// whether it has everything.
 func (r *run) caughtUp(l *late) bool {
 	end := map[string]bool{}
 	for n := len(r.plan.Events) - 1; n >= 0; n-- {
@@ -402,6 +406,9 @@ func (r *run) caughtUp(l *late) bool {
 			continue
 		}
 		end[e.Key] = true
+		if at := r.landed[n]; l.Fault.Action == SnapshotJoin && at > 0 && at < l.from {
+			continue
+		}
 		if !l.known[n] && l.through[e.Key] < e.Seq && !l.collided[n] {
 			return false
 		}

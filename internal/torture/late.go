@@ -31,6 +31,7 @@ type late struct {
 	// What is recorded of a group that joins.
 	known, collided map[int]bool
 	through         map[string]int
+	from            int64 // its log begins, in microseconds; 0 where it begins with the channel
 }
 
 // replayer is a process that replays.
@@ -179,6 +180,9 @@ func (r *run) busyLate() bool {
 func (r *run) accountLate(one Record) {
 	r.moved = time.Now()
 	l := r.lateOf(slotOf(one.By))
+	if l != nil && one.What == subscribed {
+		l.from = max(l.from, one.Since)
+	}
 	if one.What != known || l == nil {
 		return
 	}

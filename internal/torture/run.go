@@ -108,9 +108,11 @@ type run struct {
 	moved time.Time    // when the last was
 	begun time.Time    // when the first could be
 	when  []time.Time  // events were acknowledged
-	late  []*late      // under mu
-	later []due
-	out   map[string]bool // who has published everything, or written it
+	// landed is when events were acknowledged by the broker, in microseconds.
+	landed map[int]int64
+	late   []*late // under mu
+	later  []due
+	out    map[string]bool // who has published everything, or written it
 }
 
 // Run does what a plan has. The error is of what kept it from being done; what
@@ -123,7 +125,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	r := &run{
 		Config: c, plan: plan(&c), proxies: map[string]*proxy{}, faults: map[string]int{}, started: map[string]int{},
-		children: map[string]*process{}, slots: map[string]bool{}, fate: map[string]string{}, done: map[int]bool{}, sent: map[int]bool{}, out: map[string]bool{}, moved: time.Now(),
+		children: map[string]*process{}, slots: map[string]bool{}, fate: map[string]string{}, done: map[int]bool{}, sent: map[int]bool{}, landed: map[int]int64{}, out: map[string]bool{}, moved: time.Now(),
 	}
 	r.report = &Report{Config: c, Mode: r.plan.Mode, Known: r.plan.Known, Skipped: map[string]int{}, DeadLetters: map[string]int{}}
 	r.ctx, r.cancel = context.WithTimeout(ctx, c.Limit)
@@ -298,8 +300,15 @@ func (r *run) accountSent(one Record) {
 				r.sent[n] = true
 				r.when = append(r.when, time.UnixMicro(one.At))
 			}
+			if !r.plan.Events[n].Outbox {
+				r.landed[n] = one.At
+			}
 		}
 		r.moved = time.Now()
+	case relayed:
+		for _, n := range one.All {
+			r.landed[n] = one.At
+		}
 	}
 }
 

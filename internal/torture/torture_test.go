@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"cloud.google.com/go/pubsub/v2/pstest"
+
+	"github.com/treaty-events/treaty/internal/race"
 )
 
 func TestMain(m *testing.M) {
@@ -66,7 +68,7 @@ func TestShort(t *testing.T) {
 		t.Skip("it takes half a minute")
 	}
 	store := "inbox"
-	if raceEnabled {
+	if race.Enabled {
 		store = "bolt" // the database in Go is ten times slower then; see TestInbox
 	}
 	r := torture(t, Config{Seed: 20260101, Events: 20_000, Faults: 225, Pace: 3000, Store: store, AckWait: time.Second})
@@ -83,7 +85,7 @@ func TestShort(t *testing.T) {
 // fewer is as many events, or about half of them with the race detector, under which
 // the database in Go is ten times slower.
 func fewer(events int) int {
-	if raceEnabled {
+	if race.Enabled {
 		return events * 5 / 8
 	}
 	return events
@@ -91,6 +93,7 @@ func fewer(events int) int {
 
 // TestInbox: effects exactly once.
 func TestInbox(t *testing.T) {
+	t.Parallel() // they wait most of the time
 	if testing.Short() {
 		t.Skip("it takes seconds")
 	}
@@ -102,6 +105,7 @@ func TestInbox(t *testing.T) {
 
 // TestGroup: members that come and go, and share a store.
 func TestGroup(t *testing.T) {
+	t.Parallel() // they wait most of the time
 	if testing.Short() {
 		t.Skip("it takes seconds")
 	}
@@ -146,7 +150,7 @@ func TestCatches(t *testing.T) {
 	} {
 		// What is not about them is noticed without the outbox and those who come late.
 		plain := !strings.Contains(test.broken, "-") || test.broken == "dead-letter"
-		if raceEnabled && !plain {
+		if race.Enabled && !plain {
 			t.Logf("%s is not run: the database in Go is ten times slower with the race detector", test.broken)
 			continue
 		}
