@@ -1475,7 +1475,8 @@ func groupOrder(s *suite) {
 	maps.Copy(settings, s.h.Ordered)
 	c := s.channelWith(settings)
 	const keys = 5
-	total := s.many(600)
+	const size = 50 // of a batch
+	total := s.many(600) / size * size
 	var mu sync.Mutex
 	var last [keys]int
 	seen := map[string]bool{}
@@ -1497,15 +1498,15 @@ func groupOrder(s *suite) {
 	options := broker.Options{Group: "g", MaxInFlight: 20, AckWait: s.ackWait()}
 	first := s.subscribe(open(s, s.h.Adapter, s.h.URL), c, options, note)
 	s.subscribe(open(s, s.h.Adapter, s.h.URL), c, options, note)
-	for i := 0; i < total; i += 50 {
+	for i := 0; i < total; i += size {
 		var batch []broker.Message
-		for j := i; j < i+50; j++ {
+		for j := i; j < i+size; j++ {
 			m := message(fmt.Sprintf("%d %d", j%keys, j/keys))
 			m.Key = "key" + strconv.Itoa(j%keys)
 			batch = append(batch, m)
 		}
 		s.publish(c, batch...)
-		if i == total/2/50*50 {
+		if i == total/2/size*size {
 			first.stop()
 		}
 		time.Sleep(10 * time.Millisecond)
