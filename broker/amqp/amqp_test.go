@@ -14,6 +14,8 @@ import (
 	"github.com/treaty-events/treaty/event"
 )
 
+func TestMain(m *testing.M) { brokertest.Main(m) }
+
 // TestReal is the suite on a RabbitMQ that runs already: there is no other.
 func TestReal(t *testing.T) {
 	address := os.Getenv("TREATY_AMQP")

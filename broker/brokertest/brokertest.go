@@ -6,10 +6,12 @@ package brokertest
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
 	"net"
+	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -74,6 +76,17 @@ type suite struct {
 	h Harness
 	b broker.Broker
 	f broker.Features
+}
+
+// Main runs the tests of an adapter, many side by side: they wait most of the time.
+func Main(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", "8")
+	}
+	os.Exit(m.Run())
 }
 
 // Run runs the suite.

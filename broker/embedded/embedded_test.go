@@ -11,6 +11,8 @@ import (
 	"github.com/treaty-events/treaty/broker/nats"
 )
 
+func TestMain(m *testing.M) { brokertest.Main(m) }
+
 // A folder is used by one process, so the suite's first broker is the embedded
 // one, and those beside it join it.
 func TestConformance(t *testing.T) {

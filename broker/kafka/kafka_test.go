@@ -30,6 +30,8 @@ type connections struct {
 	open  []net.Conn
 }
 
+func TestMain(m *testing.M) { brokertest.Main(m) }
+
 func (c *connections) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, network, address)

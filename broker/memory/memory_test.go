@@ -10,6 +10,8 @@ import (
 	"github.com/treaty-events/treaty/event"
 )
 
+func TestMain(m *testing.M) { brokertest.Main(m) }
+
 func TestConformance(t *testing.T) {
 	first := memory.New()
 	adapter := broker.Adapter{Schemes: []string{"memory"}, Open: func(context.Context, *broker.Target) (broker.Broker, error) {

@@ -96,6 +96,7 @@ func (b *Broker) connect(ctx context.Context, id string, clean bool, expiry time
 	t := b.target
 	failed := make(chan error, len(t.Hosts)) // which are tried in turn
 	var connected atomic.Bool
+	first := make(chan struct{}) // closed when there is a connection
 	scheme := "mqtt"
 	if t.TLS != nil {
 		scheme = "tls"
@@ -105,9 +106,11 @@ func (b *Broker) connect(ctx context.Context, id string, clean bool, expiry time
 		ReconnectBackoff: broker.Backoff, ConnectTimeout: max(packetWait, t.Timeout), TlsCfg: t.TLS,
 		ConnectUsername: t.User, ConnectPassword: []byte(t.Password),
 		OnConnectionUp: func(m *autopaho.ConnectionManager, ack *paho.Connack) {
-			connected.Store(true)
 			if ack.Properties != nil && ack.Properties.MaximumPacketSize != nil {
 				b.maxBytes.Store(*ack.Properties.MaximumPacketSize)
+			}
+			if !connected.Swap(true) {
+				close(first)
 			}
 			if up != nil {
 				go up(m)
@@ -154,18 +157,13 @@ func (b *Broker) connect(ctx context.Context, id string, clean bool, expiry time
 		cancel()
 		return nil, t.Fail("open", "", broker.ErrUsage, err, "")
 	}
-	up1 := make(chan error, 1)
-	waiting, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() { up1 <- m.AwaitConnection(waiting) }()
 	for left := len(t.Hosts); left > 0; left-- {
 		select {
-		case err = <-up1:
-			if err == nil {
-				return &connection{m, cancel}, nil
-			}
-			left = 0
+		case <-first:
+			return &connection{m, cancel}, nil
 		case err = <-failed:
+		case <-ctx.Done():
+			err, left = ctx.Err(), 0
 		}
 	}
 	cancel()

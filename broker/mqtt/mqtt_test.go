@@ -12,6 +12,8 @@ import (
 	"github.com/treaty-events/treaty/broker/mqtt"
 )
 
+func TestMain(m *testing.M) { brokertest.Main(m) }
+
 func harness(user, address, query string) brokertest.Harness {
 	return brokertest.Harness{
 		Adapter: mqtt.Adapter,
@@ -87,6 +89,24 @@ func TestWildcard(t *testing.T) {
 	}
 	if err := b.Publish(t.Context(), broker.Channel{Address: strings.Repeat("x", 1<<16)}, broker.Message{}); !errors.Is(err, broker.ErrTooLarge) {
 		t.Error(err)
+	}
+}
+
+// TestMaxBytes: what the broker takes is known when it is open.
+func TestMaxBytes(t *testing.T) {
+	t.Parallel()
+	_, address := serveFake(t, "", "")
+	for range 30 {
+		b, err := broker.Open(t.Context(), "mqtt://"+address, mqtt.Adapter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := b.Features().MaxBytes; n != 8<<20 {
+			t.Errorf("%d bytes", n)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -55,6 +55,7 @@ func publish(t *testing.T, b broker.Broker, c broker.Channel, from, to int) {
 // not heard of for a while. A reader goes on behind what came; a group has lost
 // its place and says so.
 func TestConsumerGone(t *testing.T) {
+	t.Parallel()
 	url := "nats://" + alone(t).Addr().String()
 	b := open(t, url)
 	conn, err := natsgo.Connect(url)
@@ -138,7 +139,10 @@ func TestConsumerGone(t *testing.T) {
 
 // TestSingleActive: of the members of a group one is active; when it ends the next
 // goes on behind it, and when it vanishes the next does what it left first.
-func TestSingleActive(t *testing.T) { singleActive(t, "nats://"+alone(t).Addr().String()) }
+func TestSingleActive(t *testing.T) {
+	t.Parallel()
+	singleActive(t, "nats://"+alone(t).Addr().String())
+}
 
 // TestRealSingleActive is the same on a server that runs already, an old one.
 func TestRealSingleActive(t *testing.T) {
@@ -245,7 +249,10 @@ func singleActive(t *testing.T, url string) {
 // TestRecall: what a member leaves unsettled comes to the next in its order and
 // before what is behind it, whatever was settled in between, in whatever order
 // some was returned, and without waiting for AckWait.
-func TestRecall(t *testing.T) { recall(t, "nats://"+alone(t).Addr().String()) }
+func TestRecall(t *testing.T) {
+	t.Parallel()
+	recall(t, "nats://"+alone(t).Addr().String())
+}
 
 // TestRecallReal is the same on a server that runs already, an old one.
 func TestRecallReal(t *testing.T) {
@@ -371,6 +378,7 @@ func recall(t *testing.T, url string) {
 // TestLapse: a lease runs out because its member is too slow to renew it, and is had
 // again. What came meanwhile comes again, in its order and before what is behind it.
 func TestLapse(t *testing.T) {
+	t.Parallel()
 	b := open(t, "nats://"+alone(t).Addr().String())
 	c := declared(t, b, map[string]string{"nats.singleActive": "true"})
 	var mu sync.Mutex

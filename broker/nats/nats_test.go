@@ -19,6 +19,8 @@ import (
 	"github.com/treaty-events/treaty/broker/nats"
 )
 
+func TestMain(m *testing.M) { brokertest.Main(m) }
+
 func TestConformance(t *testing.T) {
 	s := alone(t, func(o *server.Options) { o.Username, o.Password, o.MaxPayload = "treaty", "secret", 1<<20 })
 	brokertest.Run(t, harness(s.Addr().String(), "treaty:secret@"))
@@ -190,6 +192,7 @@ func TestConsumerByHand(t *testing.T) {
 // TestMembersAtOnce: members that begin a group at the same time, and ask for
 // different things, all join it.
 func TestMembersAtOnce(t *testing.T) {
+	t.Parallel()
 	b := open(t, "nats://"+alone(t).Addr().String())
 	c := declared(t, b, nil)
 	for round := range 20 {

@@ -88,6 +88,7 @@ func cutting(t *testing.T, to string) (string, *cutter) {
 // TestNobodyThenAway: that nobody answered once is no channel missing, however long
 // nobody is reached afterwards.
 func TestNobodyThenAway(t *testing.T) {
+	t.Parallel()
 	s := alone(t)
 	at, cut := cutting(t, s.Addr().String())
 	b := open(t, "nats://"+at)
@@ -116,6 +117,7 @@ func TestNobodyThenAway(t *testing.T) {
 // TestClusterByName: the servers of a cluster that are known by what the first has
 // told are addresses, and their certificates are for the name in the URL.
 func TestClusterByName(t *testing.T) {
+	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -196,6 +198,7 @@ func TestClusterByName(t *testing.T) {
 // TestStalled: a server that takes nothing holds up who publishes for no longer than
 // the context asks, or a write may take.
 func TestStalled(t *testing.T) {
+	t.Parallel()
 	s := alone(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -303,6 +306,7 @@ func TestFull(t *testing.T) {
 // what it says is told where it goes on saying it. So is that a stream has no room for
 // a message, which is not asked again.
 func TestNotJustNow(t *testing.T) {
+	t.Parallel()
 	url := "nats://" + alone(t).Addr().String()
 	b := open(t, url)
 	conn, err := natsgo.Connect(url)

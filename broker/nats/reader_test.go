@@ -17,6 +17,7 @@ import (
 // TestReaderOfCutConnections: whatever is lost with connections that are cut, a reader
 // gets all, once and in order, and comes to its end.
 func TestReaderOfCutConnections(t *testing.T) {
+	t.Parallel()
 	url := "nats://" + alone(t).Addr().String()
 	b := open(t, url)
 	c := declared(t, b, nil)
@@ -76,6 +77,7 @@ func TestReaderOfCutConnections(t *testing.T) {
 // TestAnswersLost: a question whose answer was lost with the connection is asked again,
 // long before its context ends.
 func TestAnswersLost(t *testing.T) {
+	t.Parallel()
 	url := "nats://" + alone(t).Addr().String()
 	c := declared(t, open(t, url), nil)
 	address, lossy := losing(t, url[len("nats://"):])

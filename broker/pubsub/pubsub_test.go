@@ -14,6 +14,8 @@ import (
 	"github.com/treaty-events/treaty/broker/pubsub"
 )
 
+func TestMain(m *testing.M) { brokertest.Main(m) }
+
 func TestConformance(t *testing.T) {
 	s := pstest.NewServer()
 	t.Cleanup(func() { s.Close() })
