@@ -154,7 +154,7 @@ func (l *lead) rest(ctx context.Context, d time.Duration) {
 func (l *lead) take(ctx context.Context) error {
 	silent := uint64(0) // the revision of who did not answer
 	for {
-		begin, connection := time.Now(), l.s.broker.conn.Stats().Reconnects
+		begin, connection := time.Now(), l.s.broker.dials.Load()
 		asking, cancel := context.WithTimeout(ctx, renew)
 		now, err := l.bucket.Get(asking, l.key)
 		var revision uint64
@@ -208,7 +208,7 @@ func (l *lead) consume(ctx context.Context) error {
 		}
 	}()
 	for {
-		connection := l.s.broker.conn.Stats().Reconnects
+		connection := l.s.broker.dials.Load()
 		if over != nil && connection != l.connection {
 			l.s.stop()
 			over = nil
@@ -248,7 +248,7 @@ func (l *lead) consume(ctx context.Context) error {
 // not known on another connection until it has been written there: the server may
 // have forgotten it meanwhile.
 func (l *lead) keep(ctx context.Context) error {
-	connection := l.s.broker.conn.Stats().Reconnects
+	connection := l.s.broker.dials.Load()
 	if connection == l.connection && !l.due() {
 		return nil
 	}

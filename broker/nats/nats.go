@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -34,6 +35,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -63,7 +65,8 @@ type Broker struct {
 	// OnClose is called when the connection has been closed.
 	OnClose func() error
 	closed  atomic.Bool
-	known   sync.Map // addresses that AutoDeclare has seen to
+	dials   atomic.Uint64 // see countDials
+	known   sync.Map      // addresses that AutoDeclare has seen to
 	// expiring are subjects, by when their stream last refused a message that expires; by
 	// the zero time where it took one. What is not here is not known.
 	expiring sync.Map
@@ -122,6 +125,7 @@ func Connect(ctx context.Context, t *broker.Target, urls string, options ...nats
 	if until, ok := ctx.Deadline(); ok {
 		options = append(options, nats.Timeout(time.Until(until)))
 	}
+	options = append(options, b.countDials)
 	conn, err := nats.Connect(urls, options...)
 	if err != nil {
 		kind := broker.ErrUnreachable
@@ -150,6 +154,32 @@ func Connect(ctx context.Context, t *broker.Target, urls string, options ...nats
 		return nil, t.Fail("open", "", kind, err, advice)
 	}
 	return b, nil
+}
+
+// countDials counts what the client dials, before it does: what comes over another
+// connection comes behind another number. The client's own count is behind a lock that
+// it holds while it writes.
+func (b *Broker) countDials(o *nats.Options) error {
+	if o.InProcessServer != nil {
+		o.InProcessServer = dialled{o.InProcessServer, &b.dials}
+		return nil
+	}
+	o.Dialer = &net.Dialer{Timeout: o.Timeout, Control: func(string, string, syscall.RawConn) error {
+		b.dials.Add(1)
+		return nil
+	}}
+	return nil
+}
+
+// dialled counts what is dialled within the process.
+type dialled struct {
+	nats.InProcessConnProvider
+	dials *atomic.Uint64
+}
+
+func (d dialled) InProcessConn() (net.Conn, error) {
+	d.dials.Add(1)
+	return d.InProcessConnProvider.InProcessConn()
 }
 
 // Features is what JetStream can do.
@@ -609,7 +639,7 @@ func (s *subscription) consume(connection uint64, over chan<- struct{}) error {
 			s.read(d, generation)
 			return
 		}
-		if s.lead != nil && (passed || !s.lead.holds() || s.broker.conn.Stats().Reconnects != connection) {
+		if s.lead != nil && (passed || !s.lead.holds() || s.broker.dials.Load() != connection) {
 			passed = true
 			select {
 			case over <- struct{}{}:
