@@ -9,7 +9,10 @@
 // subscription is a session of its own that ends with it: members share, and what
 // is published while a group has none is not kept for it. With member= every
 // group has one session of that name, kept for keep= (a week) while nobody is
-// there; a name is used by one process at a time.
+// there; a name is used by one process at a time. Whether a session outlives the
+// broker is the broker's: Mosquitto 2.0 writes sessions down where it is told to, and
+// forgets the shared subscriptions in them, so that a group is not kept what is
+// published between its start and a member's return.
 //
 // Settings of channels:
 //

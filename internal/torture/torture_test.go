@@ -180,7 +180,9 @@ func TestCatches(t *testing.T) {
 // TestReal are runs on brokers that run already. Those are killed for which
 // TREATY_RESTART is a command: with the name of one it kills it with SIGKILL, starts
 // it again on its port and its data, and returns when it listens. Mosquitto never
-// is: it keeps its messages in memory.
+// is: it acknowledges before it writes anything down, and 2.0 forgets the shared
+// subscriptions that it did write down, so that groups are not kept what is published
+// before their members are back.
 func TestReal(t *testing.T) {
 	for _, test := range []struct {
 		name, variable, url, and, store, restart string
