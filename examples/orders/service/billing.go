@@ -41,7 +41,7 @@ func newBilling(ctx context.Context, mux *http.ServeMux, c *contract.Contract, b
 			return book(ctx, refunded.OrderID, -refunded.RefundMinor, refunded.Currency)
 		},
 	}.Register(k.consumer)
-	mux.HandleFunc("GET /balance", k.balance)
+	mux.HandleFunc("GET /balance/{currency}", k.balance)
 	mux.HandleFunc("GET /ready", k.ready)
 	return k, nil
 }
@@ -74,21 +74,11 @@ type Balance struct {
 }
 
 func (k *Billing) balance(w http.ResponseWriter, r *http.Request) {
-	all := map[string]Balance{}
-	rows, err := k.db.QueryContext(r.Context(), "SELECT currency, count(*), sum(minor) FROM bookings GROUP BY currency")
-	if err == nil {
-		defer rows.Close()
-		for err == nil && rows.Next() {
-			var currency string
-			var b Balance
-			err = rows.Scan(&currency, &b.Bookings, &b.Minor)
-			all[currency] = b
-		}
-		err = errors.Join(err, rows.Err())
-	}
-	if err != nil {
+	var b Balance
+	row := k.db.QueryRowContext(r.Context(), "SELECT count(*), coalesce(sum(minor), 0) FROM bookings WHERE currency = ?", r.PathValue("currency"))
+	if err := row.Scan(&b.Bookings, &b.Minor); err != nil {
 		fail(w, http.StatusServiceUnavailable, err)
 		return
 	}
-	reply(w, all)
+	reply(w, b)
 }

@@ -9,8 +9,8 @@
 //
 //	curl 127.0.0.1:8080/orders -d '{"customer_id":"c_9","currency":"USD","lines":[{"sku":"MUG","quantity":2,"unit_minor":1200}]}'
 //	curl -X POST 127.0.0.1:8080/orders/ord_…/pay
-//	curl -X POST 127.0.0.1:8080/orders/ord_…/cancel
-//	curl 127.0.0.1:8081/balance
+//	curl -X POST 127.0.0.1:8080/orders/ord_…/refund
+//	curl 127.0.0.1:8081/balance/USD
 package main
 
 import (
@@ -27,6 +27,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"golang.org/x/sync/errgroup"
 	_ "modernc.org/sqlite"
 
 	"github.com/treaty-events/treaty"
@@ -76,7 +77,7 @@ func run(ctx context.Context, args []string) error {
 	defer b.Close()
 
 	mux := http.NewServeMux()
-	parts := []func(context.Context) error{func(ctx context.Context) error { return serve(ctx, *listen, mux) }}
+	parts, ctx := errgroup.WithContext(ctx) // none goes on without the others
 	if args[0] != "billing" {
 		c, err := read("orders.asyncapi.yaml", events.Contract)
 		if err != nil {
@@ -86,7 +87,7 @@ func run(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		parts = append(parts, orders.run)
+		parts.Go(func() error { return orders.run(ctx) })
 	}
 	if args[0] != "orders" {
 		c, err := read("billing.asyncapi.yaml", billing.Contract)
@@ -97,22 +98,13 @@ func run(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		parts = append(parts, billing.run)
+		parts.Go(func() error { return billing.run(ctx) })
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ended := make(chan error)
-	for _, part := range parts {
-		go func() { ended <- part(ctx) }()
+	parts.Go(func() error { return serve(ctx, *listen, mux) })
+	if err := parts.Wait(); !errors.Is(err, context.Canceled) {
+		return err
 	}
-	var errs []error
-	for range parts {
-		if err := <-ended; !errors.Is(err, context.Canceled) {
-			errs = append(errs, err)
-		}
-		cancel() // none goes on without the others
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
 func serve(ctx context.Context, address string, handler http.Handler) error {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"math"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/treaty-events/treaty"
@@ -28,15 +27,10 @@ type Orders struct {
 	outbox   *sqlstore.Outbox
 }
 
-// Order is an order, for clients. What the events say is the contract's, and
-// changes when that does.
+// Order is an order, for clients.
 type Order struct {
-	OrderID    string         `json:"order_id"`
-	CustomerID string         `json:"customer_id"`
-	TotalMinor int64          `json:"total_minor"`
-	Currency   string         `json:"currency"`
-	PlacedAt   codec.DateTime `json:"placed_at"`
-	Status     string         `json:"status"`
+	Status string                    `json:"status"`
+	Placed events.OrderPlacedPayload `json:"placed"`
 }
 
 func newOrders(ctx context.Context, mux *http.ServeMux, c *contract.Contract, b broker.Broker, file string) (*Orders, error) {
@@ -45,7 +39,7 @@ func newOrders(ctx context.Context, mux *http.ServeMux, c *contract.Contract, b 
 	if o.producer, err = treaty.NewProducer(c, b, treaty.Declare()); err != nil {
 		return nil, err
 	}
-	if o.db, err = database(ctx, file, "orders (id TEXT PRIMARY KEY, customer TEXT, total INTEGER, currency TEXT, placed TIMESTAMP, status TEXT)"); err != nil {
+	if o.db, err = database(ctx, file, "orders (id TEXT PRIMARY KEY, status TEXT, placed TEXT)"); err != nil {
 		return nil, err
 	}
 	if o.outbox, err = sqlstore.NewOutbox(ctx, o.db, sqlstore.SQLite); err != nil {
@@ -53,10 +47,19 @@ func newOrders(ctx context.Context, mux *http.ServeMux, c *contract.Contract, b 
 	}
 	mux.HandleFunc("POST /orders", o.place)
 	mux.HandleFunc("GET /orders/{id}", o.show)
-	mux.HandleFunc("POST /orders/{id}/pay", o.pay)
-	mux.HandleFunc("POST /orders/{id}/cancel", o.cancel)
+	mux.HandleFunc("POST /orders/{id}/pay", o.move("placed", "paid", func(p *events.OrderPlacedPayload) (string, any) {
+		return events.OrderPaidV1Type, events.OrderPaidPayload{OrderID: p.OrderID, CustomerID: p.CustomerID, TotalMinor: p.TotalMinor, Currency: p.Currency, PaidAt: now()}
+	}))
+	mux.HandleFunc("POST /orders/{id}/cancel", o.move("placed", "cancelled", func(p *events.OrderPlacedPayload) (string, any) {
+		return events.OrderCancelledV1Type, events.OrderCancelledPayload{OrderID: p.OrderID, CustomerID: p.CustomerID, Reason: events.OrderCancelledPayloadReasonCustomerRequest, CancelledAt: now()}
+	}))
+	mux.HandleFunc("POST /orders/{id}/refund", o.move("paid", "refunded", func(p *events.OrderPlacedPayload) (string, any) {
+		return events.OrderRefundedV1Type, events.OrderRefundedPayload{OrderID: p.OrderID, CustomerID: p.CustomerID, RefundMinor: p.TotalMinor, Currency: p.Currency, RefundedAt: now()}
+	}))
 	return o, nil
 }
+
+func now() codec.DateTime { return codec.At(time.Now().UTC()) }
 
 // run sends what is in the outbox, until ctx ends.
 func (o *Orders) run(ctx context.Context) error {
@@ -64,66 +67,56 @@ func (o *Orders) run(ctx context.Context) error {
 }
 
 func (o *Orders) place(w http.ResponseWriter, r *http.Request) {
-	var placed events.OrderPlacedPayload
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&placed); err != nil {
+	order := &Order{Status: "placed"}
+	placed := &order.Placed
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(placed); err != nil {
 		fail(w, http.StatusBadRequest, err)
 		return
 	}
 	placed.OrderID, placed.PlacedAt, placed.TotalMinor = "ord_"+rand.Text(), now(), 0
 	for _, l := range placed.Lines {
 		if l.UnitMinor > 0 && l.Quantity > (math.MaxInt64-placed.TotalMinor)/l.UnitMinor {
-			fail(w, http.StatusUnprocessableEntity, errTotal)
+			fail(w, http.StatusUnprocessableEntity, errors.New("the total of the lines is more than an order can have"))
 			return
 		}
 		placed.TotalMinor += l.Quantity * l.UnitMinor
 	}
-	order := Order{placed.OrderID, placed.CustomerID, placed.TotalMinor, placed.Currency, placed.PlacedAt, "placed"}
 	o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) {
-		_, err := tx.ExecContext(ctx, "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?)", order.OrderID, order.CustomerID, order.TotalMinor, order.Currency, order.PlacedAt.String(), order.Status)
-		return &order, errors.Join(err, o.tell(ctx, tx, events.OrderPlacedV1Type, order.OrderID, placed))
+		text, err := json.Marshal(placed)
+		if err == nil {
+			_, err = tx.ExecContext(ctx, "INSERT INTO orders VALUES (?, ?, ?)", placed.OrderID, order.Status, text)
+		}
+		return order, errors.Join(err, o.tell(ctx, tx, events.OrderPlacedV1Type, placed.OrderID, placed))
 	})
 }
-
-var errTotal = errors.New("the total of the lines is more than an order can have")
-
-func now() codec.DateTime { return codec.At(time.Now().UTC()) }
 
 func (o *Orders) show(w http.ResponseWriter, r *http.Request) {
-	o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) { return o.find(ctx, tx, r.PathValue("id")) })
-}
-
-func (o *Orders) pay(w http.ResponseWriter, r *http.Request) {
 	o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) {
-		order, err := o.change(ctx, tx, r.PathValue("id"), "paid", "placed")
-		if err != nil {
-			return nil, err
-		}
-		return order, o.tell(ctx, tx, events.OrderPaidV1Type, order.OrderID, events.OrderPaidPayload{
-			OrderID: order.OrderID, CustomerID: order.CustomerID, TotalMinor: order.TotalMinor, Currency: order.Currency, PaidAt: now(),
-		})
+		return scan(tx.QueryRowContext(ctx, "SELECT status, placed FROM orders WHERE id = ?", r.PathValue("id")))
 	})
 }
 
-func (o *Orders) cancel(w http.ResponseWriter, r *http.Request) {
-	o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) {
-		before, err := o.find(ctx, tx, r.PathValue("id"))
-		if err != nil {
-			return nil, err
-		}
-		order, err := o.change(ctx, tx, before.OrderID, "cancelled", "placed", "paid")
-		if err != nil {
-			return nil, err
-		}
-		err = o.tell(ctx, tx, events.OrderCancelledV1Type, order.OrderID, events.OrderCancelledPayload{
-			OrderID: order.OrderID, CustomerID: order.CustomerID, Reason: events.OrderCancelledPayloadReasonCustomerRequest, CancelledAt: now(),
+// move gives an order another status, and tells of it by the event that of makes.
+func (o *Orders) move(from, to string, of func(*events.OrderPlacedPayload) (kind string, data any)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) {
+			order, err := scan(tx.QueryRowContext(ctx, "UPDATE orders SET status = ? WHERE id = ? AND status = ? RETURNING status, placed", to, r.PathValue("id"), from))
+			if err != nil {
+				return nil, err
+			}
+			kind, data := of(&order.Placed)
+			return order, o.tell(ctx, tx, kind, order.Placed.OrderID, data)
 		})
-		if err == nil && before.Status == "paid" {
-			err = o.tell(ctx, tx, events.OrderRefundedV1Type, order.OrderID, events.OrderRefundedPayload{
-				OrderID: order.OrderID, CustomerID: order.CustomerID, RefundMinor: order.TotalMinor, Currency: order.Currency, RefundedAt: now(),
-			})
-		}
-		return order, err
-	})
+	}
+}
+
+func scan(row *sql.Row) (*Order, error) {
+	order, placed := &Order{}, []byte(nil)
+	err := row.Scan(&order.Status, &placed)
+	if err == nil {
+		err = json.Unmarshal(placed, &order.Placed)
+	}
+	return order, err
 }
 
 // tell adds an event to the outbox. One that breaks the contract is an error, and
@@ -138,31 +131,6 @@ func (o *Orders) tell(ctx context.Context, tx *sql.Tx, kind, subject string, dat
 		return err
 	}
 	return o.outbox.Add(ctx, tx, entry)
-}
-
-func (o *Orders) find(ctx context.Context, tx *sql.Tx, id string) (*Order, error) {
-	order := &Order{}
-	row := tx.QueryRowContext(ctx, "SELECT id, customer, total, currency, placed, status FROM orders WHERE id = ?", id)
-	var placed time.Time
-	err := row.Scan(&order.OrderID, &order.CustomerID, &order.TotalMinor, &order.Currency, &placed, &order.Status)
-	order.PlacedAt = codec.At(placed)
-	return order, err
-}
-
-var errState = errors.New("the order is in no state for that")
-
-// change gives an order another status, if it has one of those.
-func (o *Orders) change(ctx context.Context, tx *sql.Tx, id, to string, from ...string) (*Order, error) {
-	order, err := o.find(ctx, tx, id)
-	if err == nil && !slices.Contains(from, order.Status) {
-		err = errState
-	}
-	if err != nil {
-		return nil, err
-	}
-	order.Status = to
-	_, err = tx.ExecContext(ctx, "UPDATE orders SET status = ? WHERE id = ?", to, id)
-	return order, err
 }
 
 // transaction does something with an order, and answers with it.
@@ -180,9 +148,7 @@ func (o *Orders) transaction(w http.ResponseWriter, r *http.Request, do func(con
 	var invalid *treaty.InvalidError
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		fail(w, http.StatusNotFound, errors.New("there is no such order"))
-	case errors.Is(err, errState):
-		fail(w, http.StatusConflict, err)
+		fail(w, http.StatusNotFound, errors.New("there is no such order, or none of that status"))
 	case errors.As(err, &invalid):
 		fail(w, http.StatusUnprocessableEntity, err)
 	case err != nil:
