@@ -13,3 +13,12 @@ func LongAgo(b broker.Broker, subject string) {
 
 // Lapse has the lease of a member run out.
 func Lapse(s broker.Subscription) { s.(*subscription).lead.until.Store(0) }
+
+// Mistake has a member be wrong about what it wrote last, as when it did not hear that
+// it had.
+func Mistake(s broker.Subscription) {
+	l := s.(*subscription).lead
+	l.mu.Lock()
+	l.revision++
+	l.mu.Unlock()
+}

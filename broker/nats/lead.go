@@ -162,7 +162,7 @@ func (l *lead) take(ctx context.Context) error {
 		case errors.Is(err, jetstream.ErrKeyNotFound):
 			revision, err = l.bucket.Create(asking, l.key, []byte(l.id))
 		case err != nil:
-		case string(now.Value()) == left:
+		case string(now.Value()) == left, string(now.Value()) == l.id: // it is ours, and we did not hear of it
 			revision, err = l.bucket.Update(asking, l.key, []byte(l.id), now.Revision())
 		default:
 			_, gone := l.s.broker.conn.RequestWithContext(asking, string(now.Value()), nil)

@@ -375,8 +375,8 @@ func recall(t *testing.T, url string) {
 	}
 }
 
-// TestLapse: a lease runs out because its member is too slow to renew it, and is had
-// again. What came meanwhile comes again, in its order and before what is behind it.
+// TestLapse: a lease runs out because its member is too slow to renew it, or seems to be
+// another's, and is had again. What came meanwhile comes again, in its order and before what is behind it.
 func TestLapse(t *testing.T) {
 	t.Parallel()
 	b := open(t, "nats://"+alone(t).Addr().String())
@@ -406,8 +406,11 @@ func TestLapse(t *testing.T) {
 	}
 	for n := 0; n < events; n += 20 {
 		publish(t, b, c, n, n+20)
-		if n%200 == 100 {
+		switch n % 200 {
+		case 100:
 			nats.Lapse(s)
+		case 180:
+			nats.Mistake(s)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
