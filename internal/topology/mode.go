@@ -29,7 +29,19 @@ func Encode(b *event.Binding, m *event.Message, e *event.Event, of *contract.Mes
 // IsJSON is whether the events of a message are sent in structured mode in the JSON
 // format.
 func IsJSON(of *contract.Message) bool {
-	return of.Envelope.Mode == contract.Structured && !strings.Contains(strings.ToLower(of.ContentType), "+avro")
+	return of.Envelope.Mode == contract.Structured && !isAvro(of.ContentType)
+}
+
+// isAvro is whether a content type has the suffix of the Avro format; it is asked for
+// each event.
+func isAvro(contentType string) bool {
+	const suffix = "+avro"
+	for i := range len(contentType) - len(suffix) + 1 {
+		if contentType[i] == suffix[0] && strings.EqualFold(contentType[i:i+len(suffix)], suffix) {
+			return true
+		}
+	}
+	return false
 }
 
 // WrongMode says what is wrong with the mode in which an event came, "" for
