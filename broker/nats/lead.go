@@ -23,8 +23,9 @@ import (
 // What a member before it left unsettled, and what was on its way when a
 // connection was cut or the lease ran out, the server would bring again after
 // AckWait, behind what is new. So whoever begins, and begins again on another
-// connection or behind such a gap, first calls it back, see recall, and until then
-// takes nothing.
+// connection or when something was delivered that did not come here, which the
+// server's numbers show, first calls it back, see recall, and until then takes
+// nothing.
 //
 // The key holds a subject that who has the lease listens to. Where the server says
 // that nobody does, and says it again a while later, the one that had it is gone or
@@ -190,6 +191,14 @@ func (l *lead) take(ctx context.Context) error {
 	}
 }
 
+// turn is what a member begins to consume with, once what is unsettled has been called
+// back.
+type turn struct {
+	connection uint64
+	last       uint64        // what the server delivered last, by the consumer's own number
+	over       chan struct{} // gets a word when it has to be called back again
+}
+
 // due is whether the key is to be written again.
 func (l *lead) due() bool {
 	return int64(time.Since(l.begin)) >= l.until.Load()-int64(retire-renew)
@@ -215,11 +224,12 @@ func (l *lead) consume(ctx context.Context) error {
 		}
 		err := l.keep(ctx)
 		if err == nil && over == nil {
-			err = l.recall(ctx)
+			var last uint64
+			last, err = l.recall(ctx)
 			if err == nil && connection == l.connection {
-				cut := make(chan struct{}, 1)
-				if err = l.s.consume(connection, cut); err == nil {
-					over = cut
+				from := turn{connection, last, make(chan struct{}, 1)}
+				if err = l.s.consume(from); err == nil {
+					over = from.over
 				}
 			}
 		}
@@ -286,31 +296,35 @@ func (l *lead) write(ctx context.Context) error {
 // messages before is gone, and put the one that it had taken for them behind the
 // others; when it is done a second time nobody is left to find.
 //
-// It may take longer than the lease lasts, which is kept meanwhile.
-func (l *lead) recall(ctx context.Context) error {
+// It may take longer than the lease lasts, which is kept meanwhile. last is what the
+// server had delivered last, by the consumer's own number: what comes next is next.
+func (l *lead) recall(ctx context.Context) (last uint64, err error) {
 	l.s.mu.Lock()
 	consumer := l.s.consumer
 	l.s.mu.Unlock()
 	for range 2 {
 		info, err := l.info(ctx, consumer)
 		if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-			return &goneError{err}
+			return 0, &goneError{err}
 		}
-		if err != nil || info.NumAckPending == 0 {
-			return err
+		if err != nil {
+			return 0, err
+		}
+		if last = info.Delivered.Consumer; info.NumAckPending == 0 {
+			break
 		}
 		for _, say := range []string{fmt.Sprintf(`-NAK {"delay": %d}`, max(info.Config.AckWait, time.Second)), "-NAK"} {
 			for n := info.AckFloor.Stream + 1; n <= info.Delivered.Stream; n += slice {
 				if err := l.say(ctx, info, n, min(n+slice-1, info.Delivered.Stream), say); err != nil {
-					return err
+					return 0, err
 				}
 				if err := l.keep(ctx); err != nil {
-					return err
+					return 0, err
 				}
 			}
 		}
 	}
-	return nil
+	return last, nil
 }
 
 // slice is how many messages are called back before the server is waited for.

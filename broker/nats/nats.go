@@ -160,15 +160,30 @@ func Connect(ctx context.Context, t *broker.Target, urls string, options ...nats
 // connection comes behind another number. The client's own count is behind a lock that
 // it holds while it writes.
 func (b *Broker) countDials(o *nats.Options) error {
-	if o.InProcessServer != nil {
+	switch {
+	case o.InProcessServer != nil:
 		o.InProcessServer = dialled{o.InProcessServer, &b.dials}
-		return nil
+	case o.CustomDialer != nil:
+		o.CustomDialer = dialling{o.CustomDialer, &b.dials}
+	default:
+		// The client divides its timeout among the addresses of a name with this one alone.
+		o.Dialer = &net.Dialer{Timeout: o.Timeout, Control: func(string, string, syscall.RawConn) error {
+			b.dials.Add(1)
+			return nil
+		}}
 	}
-	o.Dialer = &net.Dialer{Timeout: o.Timeout, Control: func(string, string, syscall.RawConn) error {
-		b.dials.Add(1)
-		return nil
-	}}
 	return nil
+}
+
+// dialling counts what is dialled in a way of one's own.
+type dialling struct {
+	nats.CustomDialer
+	dials *atomic.Uint64
+}
+
+func (d dialling) Dial(network, address string) (net.Conn, error) {
+	d.dials.Add(1)
+	return d.CustomDialer.Dial(network, address)
 }
 
 // dialled counts what is dialled within the process.
@@ -506,7 +521,7 @@ func (b *Broker) Subscribe(ctx context.Context, channel broker.Channel, options 
 	if options.Group != "" && channel.Setting("nats.singleActive", "") == "true" {
 		return s, s.standBy(ctx, channel)
 	}
-	if err := s.consume(0, nil); err != nil {
+	if err := s.consume(turn{}); err != nil {
 		return nil, b.fail("subscribe", channel.Address, err)
 	}
 	if s.reader != nil {
@@ -590,14 +605,15 @@ type subscription struct {
 	mu        sync.Mutex
 	consumer  jetstream.Consumer
 	consuming jetstream.ConsumeContext // nil where nothing is
+	turns     atomic.Uint64            // changed with mu held; what was consumed before is nobody's
 	stopped   bool
 	lead      *lead // nil where all members are active
 }
 
-// consume begins to consume. Where one member is active, nothing is taken any more
-// once something has come over another connection than the one with this number, or
-// while the lease was not held: over gets a word then, see lead.
-func (s *subscription) consume(connection uint64, over chan<- struct{}) error {
+// consume begins to consume. Where one member is active, it is what comes behind what
+// was called back, over the connection with this number and as the first behind the
+// last that the server had delivered: see lead.
+func (s *subscription) consume(t turn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
@@ -610,6 +626,10 @@ func (s *subscription) consume(connection uint64, over chan<- struct{}) error {
 		generation = s.reader.begin()
 	}
 	passed := false // what came, and so what comes behind it
+	mine := s.turns.Add(1)
+	still := func() bool {
+		return s.turns.Load() == mine && s.lead.holds() && s.broker.dials.Load() == t.connection
+	}
 	consuming, err := s.consumer.Consume(func(m jetstream.Msg) {
 		data := m.Data()
 		var d *delivery
@@ -639,16 +659,23 @@ func (s *subscription) consume(connection uint64, over chan<- struct{}) error {
 			s.read(d, generation)
 			return
 		}
-		if s.lead != nil && (passed || !s.lead.holds() || s.broker.dials.Load() != connection) {
-			passed = true
-			select {
-			case over <- struct{}{}:
-			default:
+		if s.lead == nil {
+			if !s.Deliver(d) {
+				_ = d.giveBack()
 			}
-			return // it is called back
+			return
 		}
-		if !s.Deliver(d) {
-			_ = d.giveBack()
+		// What was delivered and did not come here went to somebody else, or nowhere.
+		t.last++
+		passed = passed || sequence(d.reply) != t.last
+		if !passed && s.DeliverIf(d, still) {
+			return
+		}
+		passed = true
+		s.passOn(d, mine)
+		select {
+		case t.over <- struct{}{}:
+		default:
 		}
 	}, jetstream.PullMaxMessages(max(2, s.inFlight)), jetstream.PullExpiry(pullWait), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 		switch {
@@ -665,6 +692,42 @@ func (s *subscription) consume(connection uint64, over chan<- struct{}) error {
 	}
 	s.consuming = consuming
 	return nil
+}
+
+// passOn returns what came to a member that is not active, so that whoever is sees by it
+// that something went elsewhere. It comes a while later, since it would come here again
+// until this is no more consumed. What the next, or this one at its next turn, calls back
+// is left as it is.
+func (s *subscription) passOn(d *delivery, turn uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.Done():
+		return
+	default:
+	}
+	if s.turns.Load() == turn {
+		_ = d.say(fmt.Sprintf(`-NAK {"delay": %d}`, time.Second))
+	}
+}
+
+// sequence is the consumer's own number of a delivery, which counts all of them, by the
+// subject that answers go to. It ends with it, a time, how many are left and, where it
+// begins with a domain and an account, a random word.
+func sequence(reply string) uint64 {
+	behind := 2
+	if strings.Count(reply, ".") >= 11 {
+		behind = 3
+	}
+	end := len(reply)
+	for range behind {
+		end = strings.LastIndexByte(reply[:max(end, 0)], '.')
+	}
+	if end < 0 {
+		return 0
+	}
+	n, _ := strconv.ParseUint(reply[strings.LastIndexByte(reply[:end], '.')+1:end], 10, 64)
+	return n
 }
 
 // look looks whether the consumer is still there, when nothing has been heard of
@@ -708,6 +771,7 @@ func (s *subscription) stop() {
 	s.mu.Lock()
 	consuming := s.consuming
 	s.consuming = nil
+	s.turns.Add(1)
 	s.mu.Unlock()
 	if consuming != nil {
 		consuming.Stop()
@@ -733,6 +797,9 @@ func (s *subscription) pause(ctx context.Context) {
 	case <-ctx.Done():
 		consuming.Stop()
 	}
+	s.mu.Lock()
+	s.turns.Add(1)
+	s.mu.Unlock()
 }
 
 func (s *subscription) Stop(ctx context.Context) error {

@@ -81,7 +81,7 @@ func (s *subscription) again() error {
 			s.consumer = consumer
 			s.mu.Unlock()
 			go s.forget(before)
-			return s.consume(0, nil)
+			return s.consume(turn{})
 		}
 		if errors.Is(err, jetstream.ErrStreamNotFound) || s.broker.conn.IsClosed() {
 			return err

@@ -39,7 +39,11 @@ func New(max int, handle func(broker.Delivery)) *Gate {
 
 // Deliver calls the handler, when there is room for one more unsettled delivery.
 // It reports false, without having called, once the gate is closed.
-func (g *Gate) Deliver(d broker.Delivery) bool {
+func (g *Gate) Deliver(d broker.Delivery) bool { return g.DeliverIf(d, nil) }
+
+// DeliverIf is Deliver for what may be out of date by the time that there is room: it
+// reports false, too, if still does then. nil is always.
+func (g *Gate) DeliverIf(d broker.Delivery, still func() bool) bool {
 	took := g.take()
 	if !took {
 		g.wait(func() bool {
@@ -50,7 +54,12 @@ func (g *Gate) Deliver(d broker.Delivery) bool {
 	if !took {
 		return false
 	}
-	if !g.call(func() broker.Delivery { return d }) {
+	if !g.call(func() broker.Delivery {
+		if still != nil && !still() {
+			return nil
+		}
+		return d
+	}) {
 		g.Settled()
 		return false
 	}

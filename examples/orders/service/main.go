@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string) error {
 	defer b.Close()
 
 	mux := http.NewServeMux()
-	parts, ctx := errgroup.WithContext(ctx) // none goes on without the others
+	parts := []func(context.Context) error{func(ctx context.Context) error { return serve(ctx, *listen, mux) }}
 	if args[0] != "billing" {
 		c, err := read("orders.asyncapi.yaml", events.Contract)
 		if err != nil {
@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		parts.Go(func() error { return orders.run(ctx) })
+		parts = append(parts, orders.run)
 	}
 	if args[0] != "orders" {
 		c, err := read("billing.asyncapi.yaml", billing.Contract)
@@ -98,13 +98,13 @@ func run(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		parts.Go(func() error { return billing.run(ctx) })
+		parts = append(parts, billing.run)
 	}
-	parts.Go(func() error { return serve(ctx, *listen, mux) })
-	if err := parts.Wait(); !errors.Is(err, context.Canceled) {
-		return err
+	all, ctx := errgroup.WithContext(ctx) // none goes on without the others
+	for _, part := range parts {
+		all.Go(func() error { return part(ctx) })
 	}
-	return nil
+	return all.Wait()
 }
 
 func serve(ctx context.Context, address string, handler http.Handler) error {

@@ -63,7 +63,11 @@ func now() codec.DateTime { return codec.At(time.Now().UTC()) }
 
 // run sends what is in the outbox, until ctx ends.
 func (o *Orders) run(ctx context.Context) error {
-	return errors.Join(o.outbox.Relay(ctx, o.producer.Relay), o.db.Close())
+	err := o.outbox.Relay(ctx, o.producer.Relay)
+	if ctx.Err() != nil {
+		err = nil // it was to end
+	}
+	return errors.Join(err, o.db.Close())
 }
 
 func (o *Orders) place(w http.ResponseWriter, r *http.Request) {
