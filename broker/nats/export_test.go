@@ -22,3 +22,6 @@ func Mistake(s broker.Subscription) {
 	l.revision++
 	l.mu.Unlock()
 }
+
+// Sequence is sequence.
+var Sequence = sequence

@@ -375,6 +375,19 @@ func recall(t *testing.T, url string) {
 	}
 }
 
+func TestSequence(t *testing.T) {
+	for reply, want := range map[string]uint64{
+		"$JS.ACK.orders.g-orders.2.41.57.1796134862000000000.3":                  57,
+		"$JS.ACK.hub.Qx8sW.orders.g-orders.2.41.57.1796134862000000000.3":        57,
+		"$JS.ACK.hub.Qx8sW.orders.g-orders.2.41.57.1796134862000000000.3.k4Zq9d": 57,
+		"": 0, "_INBOX.a": 0,
+	} {
+		if got := nats.Sequence(reply); got != want {
+			t.Errorf("%s: %d", reply, got)
+		}
+	}
+}
+
 // settled is what settles one delivery after the other, and knows in what order they
 // came for the first time.
 type settled struct {
