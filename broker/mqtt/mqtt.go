@@ -98,7 +98,7 @@ type connection struct {
 func (b *Broker) connect(ctx context.Context, id string, clean bool, expiry time.Duration, receive uint16, up func(*autopaho.ConnectionManager), received func(paho.PublishReceived)) (*connection, error) {
 	t := b.target
 	failed := make(chan error, len(t.Hosts)) // which are tried in turn
-	var connected atomic.Bool
+	var once sync.Once
 	first := make(chan struct{}) // closed when there is a connection
 	scheme := "mqtt"
 	if t.TLS != nil {
@@ -112,19 +112,15 @@ func (b *Broker) connect(ctx context.Context, id string, clean bool, expiry time
 			if ack.Properties != nil && ack.Properties.MaximumPacketSize != nil {
 				b.maxBytes.Store(*ack.Properties.MaximumPacketSize)
 			}
-			if !connected.Swap(true) {
-				close(first)
-			}
+			once.Do(func() { close(first) })
 			if up != nil {
 				go up(m)
 			}
 		},
 		OnConnectError: func(err error) {
-			if !connected.Load() {
-				select {
-				case failed <- err:
-				default:
-				}
+			select {
+			case failed <- err:
+			default: // nobody asks any more
 			}
 		},
 		ConnectPacketBuilder: func(c *paho.Connect, _ *url.URL) (*paho.Connect, error) {

@@ -30,6 +30,21 @@ func open(t *testing.T, url string) broker.Broker {
 	return b
 }
 
+// bare is the server as its own client has it.
+func bare(t *testing.T, url string) jetstream.JetStream {
+	t.Helper()
+	conn, err := natsgo.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
 func declared(t *testing.T, b broker.Broker, settings map[string]string) broker.Channel {
 	t.Helper()
 	c := broker.Channel{Address: fmt.Sprintf("lost.%d", time.Now().UnixNano()), Settings: settings}
@@ -58,15 +73,7 @@ func TestConsumerGone(t *testing.T) {
 	t.Parallel()
 	url := "nats://" + alone(t).Addr().String()
 	b := open(t, url)
-	conn, err := natsgo.Connect(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := bare(t, url)
 	c := declared(t, b, nil)
 	stream := strings.ReplaceAll(c.Address, ".", "~")
 	forget := func() {
@@ -492,15 +499,7 @@ func TestElsewhere(t *testing.T) {
 	if _, err := b.Subscribe(t.Context(), c, broker.Options{Group: "g", AckWait: time.Minute, MaxInFlight: 10}, func(d broker.Delivery) { all.came <- d }); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := natsgo.Connect(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := bare(t, url)
 	stream, err := js.Stream(t.Context(), strings.ReplaceAll(c.Address, ".", "~"))
 	if err != nil {
 		t.Fatal(err)

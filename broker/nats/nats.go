@@ -117,7 +117,8 @@ func open(ctx context.Context, t *broker.Target) (broker.Broker, error) {
 	return b, nil
 }
 
-// Connect makes a Broker of a connection that nats.go makes.
+// Connect makes a Broker of a connection that nats.go makes. The options have no
+// dialer: it has its own.
 func Connect(ctx context.Context, t *broker.Target, urls string, options ...nats.Option) (*Broker, error) {
 	b := &Broker{target: t, urls: urls}
 	b.options = append(options, nats.Name("treaty"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
@@ -160,30 +161,16 @@ func Connect(ctx context.Context, t *broker.Target, urls string, options ...nats
 // connection comes behind another number. The client's own count is behind a lock that
 // it holds while it writes.
 func (b *Broker) countDials(o *nats.Options) error {
-	switch {
-	case o.InProcessServer != nil:
+	if o.InProcessServer != nil {
 		o.InProcessServer = dialled{o.InProcessServer, &b.dials}
-	case o.CustomDialer != nil:
-		o.CustomDialer = dialling{o.CustomDialer, &b.dials}
-	default:
-		// The client divides its timeout among the addresses of a name with this one alone.
-		o.Dialer = &net.Dialer{Timeout: o.Timeout, Control: func(string, string, syscall.RawConn) error {
-			b.dials.Add(1)
-			return nil
-		}}
+		return nil
 	}
+	// The client divides its timeout among the addresses of a name with this one alone.
+	o.Dialer = &net.Dialer{Timeout: o.Timeout, Control: func(string, string, syscall.RawConn) error {
+		b.dials.Add(1)
+		return nil
+	}}
 	return nil
-}
-
-// dialling counts what is dialled in a way of one's own.
-type dialling struct {
-	nats.CustomDialer
-	dials *atomic.Uint64
-}
-
-func (d dialling) Dial(network, address string) (net.Conn, error) {
-	d.dials.Add(1)
-	return d.CustomDialer.Dial(network, address)
 }
 
 // dialled counts what is dialled within the process.
