@@ -60,7 +60,9 @@ func run(ctx context.Context, args []string) error {
 	listen := flags.String("listen", "127.0.0.1:8080", "the `ADDRESS` to listen on")
 	data := flags.String("data", ".", "the `DIR` of the databases")
 	contracts := flags.String("contract", "", "the `DIR` of the contracts, instead of those built in")
-	if err := flags.Parse(args[1:]); err != nil {
+	if err := flags.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	// The contracts are those that the code was generated from, unless others are given.

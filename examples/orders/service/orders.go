@@ -95,28 +95,33 @@ func (o *Orders) place(w http.ResponseWriter, r *http.Request) {
 }
 
 func (o *Orders) show(w http.ResponseWriter, r *http.Request) {
-	o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) {
-		return scan(tx.QueryRowContext(ctx, "SELECT status, placed FROM orders WHERE id = ?", r.PathValue("id")))
-	})
+	o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) { return find(ctx, tx, r.PathValue("id")) })
 }
 
 // move gives an order another status, and tells of it by the event that of makes.
 func (o *Orders) move(from, to string, of func(*events.OrderPlacedPayload) (kind string, data any)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		o.transaction(w, r, func(ctx context.Context, tx *sql.Tx) (*Order, error) {
-			order, err := scan(tx.QueryRowContext(ctx, "UPDATE orders SET status = ? WHERE id = ? AND status = ? RETURNING status, placed", to, r.PathValue("id"), from))
+			order, err := find(ctx, tx, r.PathValue("id"))
 			if err != nil {
 				return nil, err
 			}
+			if order.Status != from {
+				return nil, errStatus
+			}
+			order.Status = to
+			_, err = tx.ExecContext(ctx, "UPDATE orders SET status = ? WHERE id = ?", to, order.Placed.OrderID)
 			kind, data := of(&order.Placed)
-			return order, o.tell(ctx, tx, kind, order.Placed.OrderID, data)
+			return order, errors.Join(err, o.tell(ctx, tx, kind, order.Placed.OrderID, data))
 		})
 	}
 }
 
-func scan(row *sql.Row) (*Order, error) {
+var errStatus = errors.New("the order is in no status for that")
+
+func find(ctx context.Context, tx *sql.Tx, id string) (*Order, error) {
 	order, placed := &Order{}, []byte(nil)
-	err := row.Scan(&order.Status, &placed)
+	err := tx.QueryRowContext(ctx, "SELECT status, placed FROM orders WHERE id = ?", id).Scan(&order.Status, &placed)
 	if err == nil {
 		err = json.Unmarshal(placed, &order.Placed)
 	}
@@ -152,7 +157,9 @@ func (o *Orders) transaction(w http.ResponseWriter, r *http.Request, do func(con
 	var invalid *treaty.InvalidError
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		fail(w, http.StatusNotFound, errors.New("there is no such order, or none of that status"))
+		fail(w, http.StatusNotFound, errors.New("there is no such order"))
+	case errors.Is(err, errStatus):
+		fail(w, http.StatusConflict, err)
 	case errors.As(err, &invalid):
 		fail(w, http.StatusUnprocessableEntity, err)
 	case err != nil:

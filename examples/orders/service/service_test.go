@@ -117,6 +117,18 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: the answer is %d %s", lines, answer.Code, answer.Body)
 		}
 	}
+	// What there is not is not found, and what is in another status is a conflict.
+	var id string
+	if err := o.db.QueryRow("SELECT id FROM orders").Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"/orders/none/pay": http.StatusNotFound, "/orders/" + id + "/refund": http.StatusConflict} {
+		answer := httptest.NewRecorder()
+		mux.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), "POST", path, nil))
+		if answer.Code != want {
+			t.Errorf("%s: the answer is %d %s", path, answer.Code, answer.Body)
+		}
+	}
 	var orders int
 	if err := o.db.QueryRow("SELECT count(*) FROM orders").Scan(&orders); err != nil || orders != 1 {
 		t.Errorf("%d orders are stored: %v", orders, err)
